@@ -215,7 +215,7 @@ fn value(number: u32) -> String {
     format!("value-{number:08}-of-a-secret-for-a-benchmark")
 }
 
-/// Returns the number that a value contains, or `None` if the text is not a value of such a store.
+/// Returns the number that a value contains, or `None` if the text does not begin like a value of such a store.
 pub fn number_of_value(value: &str) -> Option<u32> {
     value.strip_prefix("value-")?.get(..8)?.parse().ok()
 }

@@ -91,7 +91,7 @@ pub(crate) fn search(times: u32) -> Result<(), Failure> {
     })
 }
 
-/// Makes a hundred calls of `verify` for each of `times`. The host guards such a call, and does nothing else.
+/// Makes a hundred calls of `verify`, `times` times. The host only guards these calls, and stores nothing for them.
 pub(crate) fn guarded_calls(times: u32) -> Result<(), Failure> {
     runtime()?.block_on(async {
         let (host, hall) = host(Idle::default()).await?;

@@ -16,8 +16,8 @@ pub struct CaInformation {
     pub description: Option<String>,
     /// The certificate of the authority.
     pub signing_certificate: Option<Pem>,
-    /// The certificates between the authority's certificate and the root. The certificate that signed the authority's
-    /// certificate comes first.
+    /// The certificates between the authority's certificate and the root. The certificate whose key signed the
+    /// authority's certificate comes first.
     pub intermediates: Option<Pem>,
     /// The moment at which this description expires. The host requests the descriptions of a connection again when the
     /// first of them expires, and daily if none expires (decision B14).

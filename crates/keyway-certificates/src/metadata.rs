@@ -99,8 +99,8 @@ impl OrderMetadata {
         Ok(self.text(Self::REQUEST_TYPE)?.map_or(RequestType::Custom, RequestType::from_text))
     }
 
-    /// Returns the id of the certificate authority that the client named, or `None` if the client named none. The host
-    /// uses the same id for the authority.
+    /// Returns the id of the certificate authority that the client named, or `None` if the client named none. It is the
+    /// id that the host made for the authority.
     ///
     /// A plugin reads its own id of the authority from [`RequestContext::ca`](crate::RequestContext::ca) instead
     /// (decision B10).

@@ -89,7 +89,7 @@ impl OrderOutcome {
 pub struct IssuedCertificate {
     /// The certificate.
     pub certificate: Pem,
-    /// The certificates between this certificate and the root. The certificate that signed this certificate comes
+    /// The certificates between this certificate and the root. The certificate whose key signed this certificate comes
     /// first.
     pub intermediates: Option<Pem>,
     /// The message for the client.

@@ -81,8 +81,8 @@ impl OrderMetadata {
     }
 }
 
-/// The first request that was verified, with the value `K` for which it was read: the PEM text of the request, or `()`
-/// where only one request is possible.
+/// The first request that was verified, with the value of type `K` for which it was read: the PEM text of the request,
+/// or `()` where only one request is possible.
 ///
 /// The type is private to this crate, so that no other code can store a request here.
 #[derive(Clone)]

@@ -181,7 +181,7 @@ fn print_line(line: &str) {
     }
 }
 
-/// The names of the tests that proved nothing, collected while the tests run.
+/// The names of the tests that proved nothing. Names are added before and while the tests run.
 type Unproved = Arc<Mutex<Vec<String>>>;
 
 /// Makes one test for each rule of each candidate, sorted. Adds a failing test for each exclusion of an unknown rule,

@@ -113,8 +113,8 @@ impl Report {
         totals
     }
 
-    /// Tells whether no MUST and no SHOULD is broken without an exclusion, at least one rule was checked, and the run
-    /// has no faults of its own.
+    /// Tells whether the run succeeded: each broken MUST or SHOULD has an exclusion that has not expired, at least one
+    /// rule was checked, and the run has no faults of its own.
     pub fn succeeded(&self) -> bool {
         self.faults().is_empty() && !self.outcomes.iter().any(RuleOutcome::is_fault)
     }

@@ -118,7 +118,7 @@ struct Reader<'a> {
 type Entry<'a> = (usize, &'a str, SecretText);
 
 impl<'a> Reader<'a> {
-    /// Reads the next key and value, and the line of the key. Returns `None` at the end of the text.
+    /// Reads the next entry: the line number of the key, the key, and the value. Returns `None` at the end of the text.
     fn entry(&mut self) -> Result<Option<Entry<'a>>, LineFault> {
         loop {
             self.skip_blanks();

@@ -55,7 +55,7 @@ pub enum BundleError {
         /// The name of the field, or `None` for a field that the reader skips.
         field: Option<&'static str>,
     },
-    /// A value to export is not a text. Dotenv and JSON hold only texts.
+    /// A value to export is not a text. A bundle holds only texts.
     #[error("the value of \"{key}\" is not a text but {kind}")]
     NotText {
         /// The key.

@@ -79,7 +79,7 @@ pub enum Answer<T> {
 /// and otherwise the whole output. `lines_to_skip` lines at the beginning of the answer are skipped.
 ///
 /// # Errors
-/// [`Protocol`](RemoteClass::Protocol) when the answer has fewer lines than `lines_to_skip`.
+/// [`Protocol`](RemoteClass::Protocol) when the answer has fewer line ends than `lines_to_skip`.
 pub fn program_output(output: &str, lines_to_skip: usize) -> Result<&str, RemoteError> {
     const BREAK: &str = "----------- LOG BREAK -----------";
     let mut rest = output.split(BREAK).nth(1).unwrap_or(output);

@@ -40,7 +40,8 @@ pub(super) struct CheckedOut {
     lease: Option<StoredLease>,
     /// How many times the credentials had been changed before the fetch.
     pub(super) version: u64,
-    /// The period of the one-time code, counted from the epoch; `None` if the credentials are not a one-time code.
+    /// The number of the one-time code's period, counted from the epoch; `None` if the credentials are not a one-time
+    /// code.
     pub(super) period: Option<u64>,
 }
 
@@ -68,7 +69,7 @@ pub(super) struct Vault {
     rotated: BTreeMap<String, bool>,
     noticed: BTreeSet<String>,
     versions: BTreeMap<String, u64>,
-    /// The period in which a one-time code was last checked out, by account and asset.
+    /// The number of the period in which a one-time code was last checked out, by account and asset.
     periods: BTreeMap<String, u64>,
     pub(super) diverged: BTreeSet<String>,
     numbers: u64,
@@ -85,8 +86,8 @@ impl Vault {
         format!("lease-{}", self.numbers)
     }
 
-    /// Checks out the credentials of an account. The account is busy while an exclusive lease of it is held. It is also
-    /// busy if a one-time code of the current period was checked out already.
+    /// Checks out the credentials of an account. The account is busy while an exclusive lease of it is held. A fetch of
+    /// a one-time code also finds it busy if a code of the current period was checked out already.
     pub(super) fn check_out(
         &mut self,
         terms: &Terms,

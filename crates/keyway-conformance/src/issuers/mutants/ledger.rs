@@ -14,7 +14,7 @@ pub(super) struct Entry {
     pub(super) secret: String,
 }
 
-/// The ledger of one scratch folder. It finds a credential by its reference (`state` on the wire).
+/// The credentials of one scratch folder, stored by their references (`state` on the wire).
 #[derive(Debug)]
 pub(super) struct Ledger(PathBuf);
 

@@ -86,7 +86,7 @@ pub(super) fn printed(text: &str) -> Printed {
     Printed::new(text.as_bytes().to_vec())
 }
 
-/// Makes a subject of the program. `change` makes the output of each run.
+/// Makes a subject of the program. `change` makes the output of each run from the correct answer.
 pub(super) fn subject(name: &str, change: fn(&Run<'_>) -> Printed) -> IssuerSubject {
     let program = Program { runs: AtomicU64::new(0), change };
     IssuerSubject::executable(name, Arc::new(program), Profile::Strict)
