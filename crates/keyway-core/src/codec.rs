@@ -166,7 +166,7 @@ impl<'a> Reader<'a> {
     /// Reads an optional value: the byte 0 if there is no value, or the byte 1 and the value.
     ///
     /// # Errors
-    /// [`Malformed`] if the first byte is neither 0 nor 1, and the errors of `read`.
+    /// [`Malformed`] if the first byte is missing or is neither 0 nor 1, and the errors of `read`.
     pub fn optional<T>(
         &mut self,
         read: impl FnOnce(&mut Self) -> Result<T, Malformed>,

@@ -91,8 +91,8 @@ pub enum Rotation {
 
 /// The moment at which the host checks in credentials that the target accepted (decision S3).
 ///
-/// The trigger does not affect credentials that the target has not accepted. The host checks them in before the next
-/// fetch, or at the end of the session.
+/// The trigger does not affect credentials that the target has not accepted. The host checks in such credentials before
+/// the next fetch, or at the end of the session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum CheckInTrigger {
     /// When the authentication at the target has succeeded. This is the default of the seed.

@@ -73,8 +73,8 @@ impl Cookie {
 
     /// Sets several entries at once. Each replaces an earlier entry as a whole; other entries stay.
     ///
-    /// By this rule, the upstream system merges the cookies that a call returns. A host uses it to add the entries that
-    /// other plugins of the session wrote (decision S11).
+    /// By this rule, the upstream system merges the cookies that a call returns. A host uses the same rule to add the
+    /// entries that other plugins of the session wrote (decision S11).
     ///
     /// # Errors
     /// [`ObjectLimit`] when the values would be too large or too deeply nested. Nothing is changed then.

@@ -120,8 +120,9 @@
 //! Each record (a store, an order, a session, a grant) follows a pure state machine. An event of a caller causes a
 //! step. The step is stored in one atomic batch, and only then the plugin is called. Its answer is the next event. So
 //! after any crash, the stored state shows which work may be unfinished, and [`Host::run`] resumes that work. The
-//! record is claimed during a plugin's call. Due work waits in lanes, one for each service, each connection and each
-//! plugin for secret stores, so a lane that hangs does not delay the others.
+//! record is claimed during a plugin's call. Due work waits in lanes, one for each service, each vault, each
+//! connection to certificate authorities and each plugin for secret stores, so a lane that hangs does not delay the
+//! others.
 //!
 //! # Stored records
 //!

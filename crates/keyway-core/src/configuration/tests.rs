@@ -38,7 +38,7 @@ struct Name(String);
 impl TryFrom<String> for Name {
     type Error = String;
 
-    /// Refuses some names with an error that repeats the name, as a careless plugin might do.
+    /// Refuses some names with an error that repeats the name or a part of it, as a careless plugin might do.
     fn try_from(name: String) -> Result<Self, String> {
         match name.as_str() {
             "" => Err("a host needs a name".to_owned()),

@@ -86,8 +86,8 @@ impl Reader {
 
     /// Reads one object into `T`.
     ///
-    /// If the text contains a value that is not an object, returns the kind of the value as the inner error. The value
-    /// is read to its end even then: a fault in the text is reported instead of the kind.
+    /// If the text is a value other than an object, returns the kind of the value as the inner error. The text is read
+    /// to its end even then: a fault in the text is reported instead of the kind.
     ///
     /// # Errors
     /// The same as those of [`read`](Self::read).

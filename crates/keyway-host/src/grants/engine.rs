@@ -235,7 +235,8 @@ impl Grants {
 
     /// Asks the plugin of a service to describe itself. The host uses the answer, and returns true, if the version of
     /// the description changed, or if the service had faults or no description (decision W4). Returns false if the
-    /// version is the same, if a failed call leaves the description as it was, or if the plugin could not be opened.
+    /// version is the same and there were no faults, if a failed call leaves the description as it was, or if the
+    /// plugin could not be opened.
     ///
     /// # Errors
     /// [`TransitionError::NoService`]. Faults of the plugin are in [`ServiceView::faults`]. If the call fails, a

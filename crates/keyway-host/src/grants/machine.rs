@@ -296,7 +296,7 @@ fn step_existing(
         (Granted, Event::Begin { .. }) => return Err(TransitionError::Granted),
 
         // The plugin made a credential. If its reference must not be stored (`Unstorable`), or if it arrives too late,
-        // the credential is revoked while only the memory has its reference.
+        // the credential is revoked while its reference is only in memory.
         (Intended | Indeterminate, Event::Issued { now, credential, undelivered }) => {
             issued(now, credential, undelivered).handing_out()
         }

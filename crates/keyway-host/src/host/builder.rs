@@ -127,9 +127,9 @@ impl HostBuilder {
         self
     }
 
-    /// Adds a connection to certificate authorities. If a certificate order names no authority, the host asks the
-    /// connections one by one, beginning with the one that was added first. The first connection that supports the
-    /// order gets it (decision B10).
+    /// Adds a connection to certificate authorities. If a certificate order names no authority, and no preference for
+    /// one is stored, the host asks the connections one by one, beginning with the one that was added first. The first
+    /// connection that supports the order gets it (decision B10).
     #[cfg(feature = "certificates")]
     pub fn authority(mut self, authority: Authority) -> Self {
         self.orders.authorities.push(authority);
@@ -312,8 +312,9 @@ pub(crate) struct Lent {
 }
 
 impl Lent {
-    /// Lends a resource to the plugins that are opened from now on. The resource is a handle to an engine whose own
-    /// plugins are open already. They do not get the handle, because it would keep the engine alive for ever.
+    /// Lends a resource to the plugins of the engines that are started from now on. The resource is a handle to an
+    /// engine that is started already. The plugins of that engine never get the handle, because it would keep the
+    /// engine alive for ever.
     #[cfg(any(feature = "secrets", feature = "issuers"))]
     fn lending<T: std::any::Any + Send + Sync>(mut self, resource: T) -> Self {
         self.plugins.resources = self.plugins.resources.with(resource);

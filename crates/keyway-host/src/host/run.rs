@@ -80,9 +80,9 @@ impl Host {
     }
 
     /// Recovers, and then works on records as soon as they are due, until `shutdown` completes. Each lane (a service, a
-    /// connection, or a plugin for secret stores) has its own task, so a lane that hangs does not delay the others. At
-    /// the end the loop waits for plugin calls for a [bounded time](super::HostBuilder::drain_within), and
-    /// [closes](Self::close) the host.
+    /// vault, a connection to certificate authorities, or a plugin for secret stores) has its own task, so a lane that
+    /// hangs does not delay the others. At the end the loop waits for plugin calls for a
+    /// [bounded time](super::HostBuilder::drain_within), and [closes](Self::close) the host.
     ///
     /// A failure of the storage engine does not end the loop; the pass is tried again.
     ///

@@ -10,8 +10,8 @@ use super::name_pattern::NamePattern;
 
 /// Decides which certificates an owner may order (decision B18).
 ///
-/// The host supplies a policy. [`AllowList`] is a ready-made policy: a rule for each owner, with the names and key
-/// types that are allowed.
+/// The host supplies a policy. [`AllowList`] is a ready-made policy, which consists of rules for owners. A rule lists
+/// the names and key types that are allowed.
 pub trait OrderPolicy: fmt::Debug + Send + Sync {
     /// Checks an order. The function must not block; a panic counts as a refusal.
     ///
@@ -218,7 +218,7 @@ impl fmt::Display for AskedKey {
     }
 }
 
-/// Displays the allowed patterns or types at the end of an error message.
+/// Displays the allowed patterns or types at the end of an error message, with the verb before them.
 struct Listed<'a>(&'a [String]);
 
 impl fmt::Display for Listed<'_> {

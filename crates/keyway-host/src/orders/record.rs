@@ -23,10 +23,10 @@ use crate::records::{NameTag, Stored, id_text, read_code, read_id};
 /// also keeps the request that it made and the certificate that the order replaces.
 pub(super) const LARGEST: usize = 640 << 10;
 
-/// Checks that the record of the largest order fits, so that a certificate is never lost because its order is too large.
-/// `fixed` is the sealed fixed part, in base64, with two PEM texts and short names. `asked` is the state while the plugin
-/// is asked, with three versions of the metadata. `ended` is the later state, with one version of the metadata, a
-/// certificate, its chain, and a late certificate.
+/// Checks that the record of the largest order fits, so that a certificate is never lost because its order is too
+/// large. `fixed` is the sealed fixed part, in base64, with two PEM texts and short names. `asked` is the state while
+/// the plugin is asked, with three versions of the metadata. `ended` is the later state, with one version of the
+/// metadata, a certificate, its chain, and a late certificate.
 const _: () = {
     let fixed = (2 * Pem::MAX_BYTES + (8 << 10)) / 3 * 4;
     let asked = PluginMeta::MAX_BYTES + 3 * OrderMetadata::MAX_BYTES;

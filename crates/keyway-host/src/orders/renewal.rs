@@ -12,8 +12,8 @@ use super::wishes::beside;
 use crate::records::NameTag;
 use crate::work::{Again, Limits, Standing};
 
-/// The interval at which the host asks an authority when to renew, unless the last answer named a time for the next
-/// question.
+/// The interval at which the host asks an authority when to renew, unless the authority's last answer named a different
+/// one.
 const LOOK_EVERY: Duration = Duration::from_secs(24 * 3600);
 
 /// The shortest time until a certificate is renewed.
@@ -21,10 +21,11 @@ const SHORTEST: Duration = Duration::from_secs(60);
 
 /// The wish that the certificate of an order is renewed before it expires.
 ///
-/// The host places a new order with the same metadata when a share of the validity has passed, or at a moment that the
-/// authority names, if it has the capability `renewal_information`. The record of the old order names the new one. The
-/// new order repeats the old request, and so has the same key. For an order with a stored key, the host makes a new
-/// request instead, with the key that the container holds at that time (decision B18).
+/// The host places a new order with the same metadata when a share of the validity has passed. If the authority has the
+/// capability `renewal_information` and names a window of time, the host chooses a moment in that window instead. The
+/// record of the old order names the new one. The new order repeats the old request, and so has the same key. For an
+/// order with a stored key, the host makes a new request instead, with the key that the container holds at that time
+/// (decision B18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Renewal {
     /// The share of the validity, in thousandths.

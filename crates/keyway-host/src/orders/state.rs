@@ -267,7 +267,8 @@ impl OrderState {
         }
     }
 
-    /// Moves the order to the phase `Waiting`, with this scheduled action.
+    /// Moves the order to the phase `Waiting`, with this scheduled action. A [wish](Self::with_wishes) of the client
+    /// that is not carried out yet comes first, and may end the order instead.
     pub(super) fn waiting(self, now: Timestamp, scheduled: Scheduled) -> Self {
         let next = Self { phase: Phase::Waiting, since: now, scheduled: Some(scheduled), ..self };
         next.with_wishes(now)

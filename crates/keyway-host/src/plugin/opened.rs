@@ -50,7 +50,7 @@ pub(crate) struct LentToPlugins {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// Where the instance behind a name comes from, by the host's configuration.
+/// Where the instance with a name comes from, according to the host's configuration.
 pub(crate) enum Source<C: Opens> {
     /// The plugin with this id, and its configuration.
     Plugin(String, Json),

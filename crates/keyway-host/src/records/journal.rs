@@ -76,7 +76,7 @@ impl<R: Recorded> Journal<R> {
         self.records.tag(TagOf::Scope, R::KIND, names)
     }
 
-    /// Derives the id of a record from the id that the caller gave to its request.
+    /// Derives the id of a record from names, such as the name of a store, or the id that a caller gave to its request.
     pub(crate) fn id_of(&self, names: &[&[u8]]) -> NameTag {
         self.records.tag(TagOf::Request, R::KIND, names)
     }

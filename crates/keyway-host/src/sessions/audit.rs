@@ -67,7 +67,9 @@ pub struct Transition<'a> {
     pub operator: Option<&'a Holder>,
     /// The state of the credentials after a check-in (decision S10).
     pub rotation: Option<Rotation>,
-    /// Whether the action failed. The host does not repeat a failed fetch, but tries every other failed action again.
+    /// Whether the action failed. The host does not repeat a failed fetch. It tries a failed notice again as long as
+    /// retries are left, a failed renewal at most until the lease is checked in, and a failed check-in until it
+    /// succeeds.
     pub failed: bool,
 }
 

@@ -99,7 +99,7 @@ impl Drop for Place {
 }
 
 /// Returns how long the first session waits before it asks the store again. If the vault named an end of the use, the
-/// session waits until then, but never for more than a second.
+/// session waits until then, but at least 10 milliseconds and at most a second. Otherwise it waits a second.
 fn look_again(busy: &Busy, now: Timestamp) -> Duration {
     let until = busy.until.map(|until| until.as_milliseconds().saturating_sub(now.as_milliseconds()));
     until.map_or(LOOK_AGAIN, |wait| Duration::from_millis(wait).clamp(SHORTEST, LOOK_AGAIN))

@@ -28,7 +28,7 @@ pub enum SubordinateError {
     #[error(transparent)]
     Ca(#[from] CaRefusal),
     /// The plugin failed. If [`effect`](PluginError::effect) says that an effect may remain, the host continues the
-    /// creation or the deletion, and `list` shows the outcome.
+    /// creation or the deletion, or a person has to decide. `list` shows the outcome.
     #[error("the connection \"{authority}\" failed at the authority \"{}\": {error}", name.escape_debug())]
     Authority {
         /// The name of the connection.

@@ -41,10 +41,10 @@ impl Known {
     /// Returns the authorities of a plugin's answer that may be shown: the base authorities, and those with an owner.
     ///
     /// `before` and `self` are the records before and after the plugin was asked. The plugin may list an authority
-    /// whose creation is not settled, or that was deleted after the plugin's answer. The records name no owner for it,
-    /// so it would look like a base authority, which everybody may use. Both readings of the records are needed to
-    /// leave out every such authority. `listed` looks up an authority in the host's table, which knows authorities that
-    /// were created after the plugin's answer.
+    /// whose creation is not settled, or that was deleted after the plugin's answer. `self` names no owner for it, so
+    /// it would look like a base authority, which everybody may use. Both readings of the records are needed to leave
+    /// out every such authority. `listed` looks up an authority in the host's table, which knows authorities that were
+    /// created after the plugin's answer.
     pub(in crate::orders) fn shown(
         &self,
         before: &Self,
