@@ -83,7 +83,7 @@ impl Stores {
             Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.of(name)),
             Ok(Some(_)) => return Err(exists()),
             Ok(None) => true,
-            // An error of this check does not end the creation: `initialize` decides.
+            // An error of this check does not end the creation: `initialize` finds out whether data exists.
             Err(_) => false,
         };
         let event = Event::Create { now: self.worker.clock.now(), keys: keys.ids().collect() };

@@ -25,8 +25,8 @@ pub struct Limits {
     pub lease_grace: Duration,
     /// When to repeat work that failed or was cut short.
     pub retries: Retries,
-    /// The immediate retries when the host revokes a credential that it did not hand out, and whose reference it could
-    /// not store: at most 5 attempts within 30 s by default. Only `grants` uses them.
+    /// The immediate retries when the host revokes a credential that it did not hand out, and whose reference is not
+    /// stored: at most 5 attempts within 30 s by default. Only `grants` uses them.
     pub cleanup_retries: Retries,
     /// The age of a plugin's description at which the host asks for a new one, 10 min by default (decision W4). Only
     /// `grants` uses it.

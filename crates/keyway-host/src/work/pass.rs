@@ -18,8 +18,8 @@ use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
 use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, RecordError, Room, random};
 
-/// How many entries of a lane a pass reads. The pass begins at a random entry, so that several hosts do not all begin
-/// with the same one.
+/// How many entries are read at a time. A pass over a lane begins at a random one of the entries that it read, so that
+/// several hosts do not all begin with the same entry.
 const WINDOW: usize = 128;
 /// The maximum number of records of a lane that are worked on at a time, unless the plugin sets a lower limit.
 const MOST_AT_ONCE: usize = 8;

@@ -77,7 +77,7 @@ impl Retries {
     }
 
     /// Returns how long to wait after the last of `failures` failures. The wait is never shorter than the plugin asked
-    /// for, even if that is longer than `longest`, and jitter may lengthen it further.
+    /// for, even if that is longer than `longest`. Jitter may lengthen it further, by at most half.
     pub(crate) fn wait(&self, failures: u32, Again { retry_after, jitter, .. }: Again) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let wait = self.first.saturating_mul(1 << doublings).min(self.longest);

@@ -58,7 +58,8 @@ impl Rhythm {
     }
 
     /// Notes an answer, in which the plugin may name the moment of the next question. The plugin is asked at that
-    /// moment, but after a day at the latest, because the plugin may learn of work that it did not foresee.
+    /// moment, but not before the shortest time has passed. It is asked after a day at the latest, because it may learn
+    /// of work that it did not foresee.
     pub(crate) fn answered_daily(&mut self, now: Timestamp, next: Option<Timestamp>) {
         let day = now.plus(DAILY);
         self.answered(now, next.map_or(day, |next| next.min(day)));

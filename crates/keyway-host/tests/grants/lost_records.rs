@@ -5,8 +5,8 @@ use keyway_storage::{Batch, Expectation};
 
 use crate::world::*;
 
-/// Tests the loss of the record with the index key, which has 140 bytes. Without the index key, no other record can be
-/// found.
+/// Tests the loss of the record that holds the index key. The value of this record has 140 bytes. Without the index
+/// key, no other record can be found.
 #[tokio::test]
 async fn a_lost_index_key_is_damage_and_no_first_start() {
     let (world, storage, keys) = (World::plain(), memory(), ring());

@@ -33,8 +33,8 @@ use x509_cert::name::Name;
 /// sorts them, and each type occurs at most once (decision B12).
 ///
 /// * Types are `CN`, `L`, `ST`, `O`, `OU`, `C`, `STREET`, `DC`, `UID`, `SN`, `GN`, `title`, `serialNumber`,
-///   `emailAddress`, in upper or lower case, or an object identifier. If the object identifier is not that of a listed
-///   type, the value must be written as `#` and the DER of the value in hexadecimal digits.
+///   `emailAddress` (in upper, lower or mixed case), or an object identifier. If the object identifier is not that of a
+///   listed type, the value must be written as `#` and the DER of the value in hexadecimal digits.
 /// * Blanks before a type are skipped. Within a value, blanks at its ends must be escaped, and so must `"`, `+`, `,`,
 ///   `;`, `<`, `>` and `\`.
 /// * Values must fit the type: its characters, and its length in RFC 5280.

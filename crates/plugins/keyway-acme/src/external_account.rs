@@ -36,7 +36,7 @@ impl ExternalAccount {
     /// Creates an external account from the id and the key that the authority shows. The key is base64url.
     ///
     /// # Errors
-    /// [`InvalidExternalAccount`] if the key is not base64url, or is shorter than 16 bytes.
+    /// [`InvalidExternalAccount`] if the key is not base64url, or decodes to fewer than 16 bytes.
     pub fn new(key_id: impl Into<String>, mac_key: &str) -> Result<Self, InvalidExternalAccount> {
         let key = URL_SAFE_NO_PAD.decode(mac_key.trim().trim_end_matches('='));
         let mac_key = Wiped::new(key.map_err(|_| InvalidExternalAccount)?);

@@ -73,7 +73,8 @@ impl Failure {
     }
 
     /// Converts the failure to the outcome or the error of a call for an order. `is_placed` tells whether the server
-    /// has the order. If so, and a request got no answer, the order waits and is checked again later.
+    /// has the order. If so, and a request got no answer or a system of the host is unavailable, the order waits and is
+    /// checked again later.
     pub(crate) fn into_outcome(self, is_placed: bool) -> Result<OrderOutcome, CertificateError> {
         let later = |retry_after: Option<Duration>| {
             let waiting = Waiting::new(UNREACHED);

@@ -82,8 +82,8 @@ impl Acme {
         Ok(self.records.put(&records).await? || self.claimant(url).await?.as_deref() == Some(id.as_str()))
     }
 
-    /// Returns the id of the host's order that claimed an order at the server. Returns `None` if the order at the
-    /// server is not claimed.
+    /// Returns the id of the host's order that has claimed the server's order at `url`. Returns `None` if no order of
+    /// the host has claimed it.
     pub(crate) async fn claimant(&self, url: &str) -> Result<Option<String>, CertificateError> {
         let claim = self.records.get(&self.records.key(Kind::Claim, url.as_bytes())).await?;
         let text = |content: &[u8]| String::from_utf8(content.to_vec());

@@ -172,8 +172,8 @@ impl Answer {
         }
     }
 
-    /// Returns the error with all violations. `orphan` is the state of a credential that exists although the answer is
-    /// refused.
+    /// Returns the error with all violations. `orphan` is the reference to a credential that exists although the answer
+    /// is refused.
     fn violated<T>(&mut self, orphan: Option<CredentialRef>) -> Result<T, IssuerError> {
         match std::mem::take(&mut self.found).none_or(()) {
             Ok(()) => Err(IssuerError::violation(
