@@ -218,9 +218,8 @@ fn sealed_anew(note: &[u8], kept: usize, data: &[u8]) -> Vec<u8> {
 }
 
 /// Seals `format | key id | length | header token | value token` again. Each new plaintext keeps the letter of its kind
-/// and the mark of the store, and then has `fields`. The value's plaintext ends with `value`.
-///
-/// The two tokens fit each other.
+/// and the mark of the store, and then has `fields`. In the plaintext of the value, the end of the new header token
+/// follows, so that the two tokens fit each other, and then `value`.
 fn secret_sealed_anew(stored: &[u8], (fields, value): (&[u8], &[u8])) -> Vec<u8> {
     let (beginning, rest) = stored.split_at(1 + 8);
     let (length, tokens) = rest.split_first_chunk().expect("a length");

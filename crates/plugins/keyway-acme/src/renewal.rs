@@ -40,7 +40,7 @@ impl Acme {
 }
 
 /// Reads a time in the form of RFC 3339. Fractions of a second are dropped. Returns `None` if the text has another
-/// form.
+/// form, or if the time is before 1970.
 fn timestamp(text: &str) -> Option<Timestamp> {
     const WHOLE: usize = "2026-11-29T11:00:00".len();
     let (whole, rest) = text.split_at_checked(WHOLE)?;

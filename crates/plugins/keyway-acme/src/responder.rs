@@ -18,8 +18,8 @@ pub trait Responder: fmt::Debug + Send + Sync {
     /// Two TXT records of one name must coexist: an order for `example.org` and `*.example.org` needs both.
     ///
     /// # Errors
-    /// [`Unavailable`](CertificateError::Unavailable) for a temporary failure, after which the plugin tries again. The
-    /// plugin returns any other error to the host.
+    /// [`Unavailable`](CertificateError::Unavailable) for a temporary failure: the order waits, and the plugin tries
+    /// again later. The plugin returns any other error to the host.
     async fn put(&self, proof: &Proof) -> Result<Visibility, CertificateError>;
 
     /// Removes a proof, and no other proof. Removing a missing proof succeeds.

@@ -181,7 +181,7 @@ impl Handle {
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
     }
 
-    /// Refuses a change that would be invalid for any secret. The secret to change need not exist.
+    /// Refuses a change that is invalid for every secret. Does not check that the secret to change exists.
     pub(crate) async fn check_change(&self, change: &SecretChange) -> Result<(), StoreError> {
         check_description(change.description.as_ref().and_then(Option::as_deref))?;
         if let Some(value @ NewValue::Generated(_)) = &change.value {

@@ -20,8 +20,8 @@ pub(crate) struct AuthorityRecord {
     pub(crate) key: Option<Wiped<Vec<u8>>>,
     /// The certificate in DER.
     pub(crate) certificate: Vec<u8>,
-    /// The certificates in DER between this authority and the root. The certificate of this authority's issuer is the
-    /// first one.
+    /// The certificates in DER between this authority and the root, without these two. If the issuer of this authority
+    /// is not the root, the certificate of the issuer is the first one.
     pub(crate) issuers: Vec<Vec<u8>>,
 }
 

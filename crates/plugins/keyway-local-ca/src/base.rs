@@ -38,7 +38,7 @@ impl LocalCa {
         Ok(NewKey { key, stored, identifier })
     }
 
-    /// Makes the configured root. If another handle has made the root first, returns that one.
+    /// Makes the configured root. If another handle has stored a base authority first, returns that one.
     pub(crate) async fn make_root(&self) -> Result<Option<Authority>, CertificateError> {
         let Some((root, subject)) = self.configuration.root.as_ref().zip(self.configuration.root_subject()?)
         else {

@@ -31,11 +31,11 @@ pub struct LocalCaConfiguration {
     pub authority_days: u32,
     /// The validity of a revocation list, in days. A new list is signed when half of this time has passed.
     pub revocation_list_days: u32,
-    /// The address that every certificate gives for the revocation list of its authority. `{ca}` in the address stands
-    /// for the id of the authority.
+    /// The address of an authority's revocation list. Every certificate that the authority signs for others contains
+    /// this address. `{ca}` in the address stands for the id of the authority.
     pub revocation_list_url: Option<String>,
-    /// The address that every certificate gives for the certificate of its authority in DER. `{ca}` in the address
-    /// stands for the id of the authority.
+    /// The address of an authority's certificate in DER. Every certificate that the authority signs for others contains
+    /// this address. `{ca}` in the address stands for the id of the authority.
     pub certificate_url: Option<String>,
 }
 
@@ -159,7 +159,8 @@ impl LocalCaConfiguration {
     }
 }
 
-/// Tells whether a text can be the name of an authority that is shown to people.
+/// Tells whether a text can be an authority's name for people: 1 to 200 bytes, not only white space, and no control
+/// characters.
 pub(crate) fn is_name(name: &str) -> bool {
     (1..=200).contains(&name.len()) && !name.trim().is_empty() && !name.contains(char::is_control)
 }

@@ -116,7 +116,8 @@ impl LocalCa {
         Ok((renewed, next))
     }
 
-    /// Returns the list that was signed last. Returns `None` if this handle does not know it and it is not stored.
+    /// Returns the list that was signed last. Returns `None` if neither this handle nor the storage has it. An older
+    /// list does not count.
     async fn last_list(
         &self,
         ca: &CaId,

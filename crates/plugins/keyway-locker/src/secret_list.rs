@@ -98,8 +98,8 @@ impl Session {
         *self.list.lock() = is_kept.then(|| (Arc::clone(list), mark));
     }
 
-    /// Returns the mark of a list. Returns `None` if a later change could leave the mark as it is, because one of its
-    /// dates is too recent, and also if a date is missing or cannot be read.
+    /// Returns the mark of a list. Returns `None` if one of its two dates is missing, cannot be read, or is so recent
+    /// that a later change could leave the mark as it is.
     fn mark_of(&self, list: &SecretList, until: Instant) -> Option<Mark> {
         let revised = list.revised.filter(|revised| list.is_settled(*revised))?;
         // If this date cannot be read, the next page reads the list again, and reports the failure if it persists.

@@ -77,8 +77,8 @@
 //!   of the file cannot redirect the issuer.
 //! * Of a user's public key, only type and key are used, not options, comments and further lines.
 //! * An intent has one credential. If a request is repeated with its intent, `ssh-authorized-keys` replaces the line of
-//!   the first request, so only the key pair of the last answer lets the user in; `ssh-ca` signs again with the same
-//!   key id.
+//!   the intent, so only the key of the last of these requests lets the user in; `ssh-ca` signs again with the same key
+//!   id.
 //! * The key of the authority is used only if its file belongs to the user of the process or to root, and no other user
 //!   may read it.
 //! * Revoking twice succeeds. If it is certain that a failed call had no effect, its error promises that.

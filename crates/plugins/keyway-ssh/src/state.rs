@@ -1,4 +1,4 @@
-//! Makes and recognizes the states of the two issuers. A state is the reference to a credential on the wire.
+//! Makes and recognizes the states of the two issuers. A state is the reference to a credential (`state` on the wire).
 
 use keyway_issuers::{Configuration, Context, CredentialPart, CredentialRef, Issued, IssuerError};
 
@@ -38,8 +38,8 @@ impl StatePrefix {
     /// Returns the text of a state, if the state belongs to this service.
     ///
     /// # Errors
-    /// A state without the prefix of this service, or with other characters than this service uses, is refused. It
-    /// belongs to a line or a certificate of another service.
+    /// A state is refused if it does not consist of the prefix of this service and at least one more character, all of
+    /// them letters, digits, `.`, `_` or `-`. Such a state does not belong to this service, or the prefix was changed.
     pub(crate) fn own<'a>(&self, state: &'a CredentialRef) -> Result<&'a str, IssuerError> {
         let text = state.as_str();
         let rest = text.strip_prefix(&self.0).unwrap_or_default();

@@ -91,7 +91,8 @@ impl VaultedStore {
         }
     }
 
-    /// Asks the target one question. Returns its answer, and the failure if the changer or the prober failed.
+    /// Asks the target one question. Returns its answer, and a failure if the changer or the prober is missing or has
+    /// failed.
     async fn ask(&self, order: &CredentialChange, question: Question) -> (Answer, Option<CredentialError>) {
         let (Some(changer), Some(prober)) = (&self.changer, &self.prober) else {
             return (Answer::NotAsked, Some(CredentialError::Unsupported { what: "rotation" }));

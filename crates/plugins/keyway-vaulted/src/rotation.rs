@@ -112,7 +112,7 @@ impl Course {
             (Question::New | Question::Change, Answer::Opens) => Next::Confirm,
             (Question::New | Question::Change, Answer::Refused) if self.old_is_refused => Next::Diverge,
             // A changer may refuse because of the new credential, or because the target does not accept the old one.
-            // Only a login shows which is the case.
+            // Only a login with the old one shows which is the case.
             (_, Answer::NotTaken) | (Question::New | Question::Change, Answer::Refused) => {
                 Next::Ask(Question::Old)
             }

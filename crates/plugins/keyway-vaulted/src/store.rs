@@ -127,7 +127,7 @@ impl VaultedStore {
     }
 
     /// Tells whether the password and the private key of an account open its target, as far as the account has them.
-    /// Returns `None` if it has neither, or if the target could not be asked.
+    /// Returns `None` if it has neither, if there is no prober, or if the target could not be asked.
     async fn opens(&self, candidate: &Candidate, account: &StoredAccount) -> Option<bool> {
         let prober = self.prober.as_ref()?;
         let mut opens = None;

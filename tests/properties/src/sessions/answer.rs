@@ -9,8 +9,8 @@ use super::silence::SECRET;
 /// How a call of a vault ends. `effect` tells whether a call that fails still has its effect.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Ending {
-    /// With the number 0, the call succeeds. Another number chooses a different answer: for example, a fetch answers
-    /// that it found no credentials, and a check-in that the lease is unknown.
+    /// With the number 0, the call succeeds. Another number chooses a different answer, if the call has one: for
+    /// example, a fetch answers that it found no credentials, and a check-in that the lease is unknown.
     Answer(u8),
     /// The call succeeds after a while.
     Slow(Duration),

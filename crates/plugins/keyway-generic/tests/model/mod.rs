@@ -268,7 +268,7 @@ async fn try_perform(store: &dyn SecretStore, operation: &Operation) -> Result<A
 }
 
 /// Returns the revision with the id of the stored secret and with the given version. The secret is read to learn its
-/// id.
+/// id. If it cannot be read, the id is empty.
 async fn revision(
     store: &dyn SecretStore,
     address: &SecretAddress,

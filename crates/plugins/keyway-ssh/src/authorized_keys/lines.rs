@@ -1,7 +1,7 @@
 //! The lines of an `authorized_keys` file. Foreign lines stay byte for byte.
 
-/// Returns the content with `line` as the only line of this state. The line takes the place of the first line of the
-/// state. If the state has no line yet, it is added at the end. `line` has no line break.
+/// Returns the content with `line` as the only line of this state. `line` takes the place of the first line of the
+/// state. If the state has no line yet, `line` is added at the end. `line` has no line break.
 pub(super) fn with(content: &[u8], state: &str, line: &str) -> Vec<u8> {
     let mut changed = Vec::with_capacity(content.len() + line.len() + 2);
     let mut placed = false;

@@ -171,7 +171,7 @@ fn users_of_other_issuers_are_refused() {
     assert!(matches!(authority.ask(context.clone(), None), Err(IssuerError::Refused { .. })));
     context.requester.user_info = UserInfo::new("https://issuer.example.com", "joe,root");
     assert!(matches!(authority.ask(context, None), Err(IssuerError::Refused { .. })));
-    // Principals that name claims without a trusted issuer are a mistake of the operator.
+    // If `principals` names a claim, and no issuer is trusted, this is a mistake of the operator.
     let error = authority.ask(authority.context(&settings[..1]), None).unwrap_err();
     assert!(matches!(error, IssuerError::Invalid { .. }), "{error:?}");
 }

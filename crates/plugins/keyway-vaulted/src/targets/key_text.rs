@@ -1,4 +1,5 @@
-//! Reads the public half of a private key, and writes a private key as a text that `ssh` can read.
+//! Reads the public half of a private key, and writes a private key without its passphrase as a text that `ssh` can
+//! read.
 
 use keyway_credentials::{CredentialError, KeyForm, PrivateKey};
 use ssh_key::{LineEnding, PublicKey};

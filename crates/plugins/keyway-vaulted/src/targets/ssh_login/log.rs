@@ -2,8 +2,8 @@
 
 use keyway_credentials::Probed;
 
-/// Returns the answer of the target to the only key that was offered. Returns `None` if the log does not show the
-/// answer clearly.
+/// Returns [`Refused`](Probed::Refused) if the log shows clearly that the target refused the only key that was offered,
+/// and otherwise `None`.
 ///
 /// A refusal of the connection, of the host's key or of the whole account says nothing about the key. Neither does a
 /// refusal after the target accepted the key: the target may ask for a second factor.
