@@ -94,7 +94,7 @@ fn another_outcome_fails() {
     assert!(wrong.values().all(|count| *count >= 3) && wrong.len() >= 20, "{wrong:?}");
 }
 
-/// Tests that upstream's outcome is demanded wherever no decision demands a different outcome.
+/// Tests, with the vectors of a single step, that upstream's outcome is demanded wherever no decision rules.
 #[test]
 fn another_expectation_fails_where_no_decision_rules() {
     let mut failed = 0;

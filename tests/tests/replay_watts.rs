@@ -1,5 +1,6 @@
-//! Compares the oracle of the issuers' vectors with the wire format, for answers that were not recorded: recorded
-//! answers in which some parts were changed, added or removed.
+//! Compares the oracle of the issuers' vectors with the wire format and the engine, for answers that were not recorded.
+//! These are recorded answers in which some parts were changed, added or removed. In addition, the text of some answers
+//! was cut off, or got a repeated key or more text around the object.
 
 use keyway_issuers::wire::{Ended, Profile, host};
 use keyway_issuers::{IssuerError, RequestOutcome, Rule};

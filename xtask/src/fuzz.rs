@@ -95,7 +95,7 @@ impl Profile {
     }
 }
 
-/// Builds the target `only`, or all targets if there is none, and returns the folder of their programs.
+/// Builds the target `only`, or all targets if `only` is `None`, and returns the folder of the programs.
 fn build(only: Option<&str>, profile: Profile) -> Result<PathBuf, Failure> {
     let folder = cargo::workspace_root().join("fuzz/target");
     let (arguments, programs) = profile.build_arguments();

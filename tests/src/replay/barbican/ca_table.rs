@@ -1,4 +1,4 @@
-//! Replays the vectors `catable`: the table of certificate authorities is refreshed twice.
+//! Replays the vectors `catable`: the table of certificate authorities after one round of answers, or after two.
 
 use keyway_certificates::{AuthorityName, CaId, CaInformation, Pem};
 use keyway_core::Timestamp;

@@ -22,7 +22,7 @@ pub(super) struct Scripted<'a> {
 
 impl<'a> Scripted<'a> {
     /// Creates a connection that takes these types. `supports` is a truth value of Python, or a condition on the
-    /// metadata, such as `field==value`.
+    /// metadata in the form `field==value`.
     pub(super) fn new(
         name: &str,
         types: impl IntoIterator<Item = RequestType>,

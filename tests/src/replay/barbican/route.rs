@@ -1,5 +1,5 @@
-//! Replays the vectors `route`: the choice of the authority for an order. It is the one that the order names, or the
-//! preferred one.
+//! Replays the vectors `route`: the choice of the authority for an order. It is the one that the order names, or else
+//! the preferred one, or else the first whose plugin supports the order.
 
 use std::sync::Arc;
 

@@ -55,7 +55,8 @@ impl<'a> Call<'a> {
         Some(bound.into_iter().map(|value| null_for(value.unwrap_or(Value::Null))).collect())
     }
 
-    /// Returns the set of keys to open with: the second argument, or `old` if this argument is missing, null or empty.
+    /// Returns the set of keys to open with: the second argument, or `old` if this argument is missing, null or an
+    /// empty text.
     pub(super) fn key_set_to_open(self) -> &'a Value {
         static OLD: LazyLock<Value> = LazyLock::new(|| "old".into());
         self.arguments.get(1).filter(|set| !set.is_null() && set.as_str() != Some("")).unwrap_or(&OLD)

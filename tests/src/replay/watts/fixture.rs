@@ -152,8 +152,9 @@ impl Fixture {
     }
 }
 
-/// Returns the user's records: the number of stored grants, the reference to the credential of the grant `granted`
-/// (`state` on the wire), the number of grants that may have a credential, and the references that were `revoked`.
+/// Returns the user's records: the number of grants that are granted or being revoked, the reference to the credential
+/// of the grant `granted` (`state` on the wire), the number of other grants, which may have a credential, and the
+/// references that were `revoked`.
 pub(super) async fn records(grants: &Grants, granted: Option<GrantId>, revoked: Vec<String>) -> StepOutcome {
     let Ok(listed) = grants.list(&user().user_id()).await else {
         return StepOutcome::Refused(Class::Internal);

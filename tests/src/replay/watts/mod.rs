@@ -1,8 +1,8 @@
 //! Vectors of WaTTS: request and revoke plugins, their wire format, and the host that drives them.
 //!
-//! The real host is tolerant, and the lenient profile promises the same tolerance (decision W2). So each vector is
-//! replayed in both profiles, and both results are compared with the same observation. If the strict profile refuses
-//! more, a decision has to demand that.
+//! The real host is tolerant, and the lenient profile promises the same tolerance (decision W2). So each vector
+//! of the kinds `request`, `revoke`, `parameter` and `race` is replayed in both profiles, and both results are compared
+//! with the same observation. If the strict profile refuses more, a decision has to demand that.
 
 mod base64;
 mod encode;

@@ -36,8 +36,8 @@ pub(super) struct VaultTerms {
     renews_ids: bool,
 }
 
-/// The capabilities of a vault that cannot tell the outcome of a call that was cut short, and that leaves the choice of
-/// accounts and assets to the host.
+/// The capabilities of a vault that does not help after a call that was cut short: a repeated call may have a second
+/// effect, and the vault cannot tell the outcome of the first one. The host makes the candidates (accounts and assets).
 const FORGETFUL: Capabilities = ScriptedStore::CAPABILITIES
     .blocking(true)
     .own_accounts(false)

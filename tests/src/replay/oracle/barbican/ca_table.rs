@@ -29,7 +29,7 @@ pub struct Described {
     pub expiration: Option<u64>,
 }
 
-/// One refresh of the table, with the answers of the plugins.
+/// One round, with the answers that the plugins give if they are asked. A plugin is asked only if a refresh is due.
 #[derive(Clone, Debug)]
 pub struct Round {
     /// The plugins, in their order, with their answers. `None` means that the plugin raised an exception.

@@ -13,7 +13,8 @@ use crate::replay::Class;
 const LONGEST: usize = 1 << 20;
 /// The longest permitted `state` (the reference to a credential on the wire), in bytes.
 const LONGEST_STATE: usize = 16 << 10;
-/// The shortest part of a credential that is searched for in its `state`. Shorter texts occur by chance.
+/// The shortest value of a part of a credential that is searched for in its `state`, in bytes. Shorter values occur by
+/// chance.
 ///
 /// See decision W8.
 const SHORTEST_SECRET: usize = 8;
@@ -51,7 +52,8 @@ pub enum Answer {
     TransitionError(Value),
     /// The contract is broken. A credential may exist. Its `state` is given if it is known.
     Broken(Class, Option<String>),
-    /// A credential exists, and its `state` cannot be kept: it is too long, or contains a part of the credential.
+    /// A credential exists, and its `state` cannot be kept: it is too long, or contains the value of a part of
+    /// the credential.
     ///
     /// See decision W8.
     Leaking(String),

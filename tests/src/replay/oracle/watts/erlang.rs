@@ -113,8 +113,9 @@ fn binary(bytes: &[u8]) -> Vec<u8> {
 
 /// Prints the fewest digits that identify the number.
 ///
-/// Below 2^53, Erlang chooses the shorter of the decimal notation and the notation with an exponent. For larger
-/// numbers, it always chooses the notation with an exponent (`float_to_list(F, [short])`).
+/// If the absolute value is below 2^53, Erlang chooses the shorter of the decimal notation and the notation with an
+/// exponent, and the decimal one if both have the same length. From 2^53 on, it always chooses the notation with an
+/// exponent (`float_to_list(F, [short])`).
 fn float(number: f64) -> String {
     let sign = if number.is_sign_negative() { "-" } else { "" };
     if number == 0.0 {

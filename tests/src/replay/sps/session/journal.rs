@@ -23,8 +23,8 @@ pub struct Journal {
     cookie: Mutex<Seen>,
 }
 
-/// The plugin's cookie as the plugin's last call left it. If `is_planted`, `cookie` has the entries with which the next
-/// call begins instead.
+/// The plugin's cookie as the plugin's last call left it. If `is_planted`, `cookie` has planted entries instead: those
+/// with which the next call begins.
 #[derive(Debug, Default)]
 struct Seen {
     cookie: Cookie,

@@ -118,8 +118,8 @@ impl Scripted {
         };
         let mut outcome = typed::outcome(&returned, convert)?;
         if let FetchOutcome::Found(found) = &mut outcome {
-            // The plugin writes its changes into the cookie of the call, as Keyway's interface requires. This plugin
-            // writes them only in a fetch that finds credentials.
+            // Upstream's plugin returns changes of the cookies. Keyway's interface requires that a plugin writes them
+            // into the cookies of the call. This plugin does so only in a fetch that finds credentials.
             for (name, cookie) in
                 [("cookie", &fetch.session.cookie), ("session_cookie", &fetch.session.session_cookie)]
             {

@@ -40,7 +40,8 @@ pub struct Outcome {
     pub is_found: bool,
     /// The decisions that made the session differ from upstream's so far.
     pub decisions: BTreeSet<&'static str>,
-    /// The most recent of `decisions`. `None` if there is no decision, or if the model cannot read the input.
+    /// The decision that was last added to `decisions`. If a call added several, this is the first of them by its id.
+    /// `None` if there is no decision, or if the model cannot read the input.
     pub ruling: Option<&'static str>,
 }
 

@@ -107,8 +107,9 @@ fn seen(settings: &Settings, section: Option<&str>, facts: &Value) -> Value {
     json!({ "connection": facts, "login": login, "is_explicit": is_explicit })
 }
 
-/// Tells whether the model can read the session. The facts must be texts, and all fetches must have the same facts. If
-/// the configuration changes, the plugin must also give leases, because a host keeps no record of credentials without a
+/// Tells whether the model can read the session. The facts must be texts without control characters (the port a number,
+/// and the groups a list of texts) or null, and all fetches must have the same facts apart from the asset. If the
+/// configuration changes, the plugin must also give leases, because a host keeps no record of credentials without a
 /// lease.
 pub(super) fn is_one_session(input: &Value) -> bool {
     let steps = input["steps"].as_array().map_or(&[][..], Vec::as_slice);
