@@ -240,7 +240,8 @@
 //! | [`Pem`], each | 64 KiB |
 //! | [`ClientMessage`] | 1000 bytes |
 //!
-//! So an order with all its parts stays below the 512 KiB of decision R8.
+//! So an order with all its parts stays below the 512 KiB of decision R8. A renewal also keeps the certificate that it
+//! replaces.
 //!
 //! This crate is independent of any runtime (decision R1).
 

@@ -93,9 +93,18 @@ impl Office {
 
     /// Orders a certificate for `door.example.com`, and returns the order at its end.
     pub(crate) async fn issued(&self, host: &Host, ca_id: Option<&str>) -> Order {
+        self.issued_for(host, ca_id, &[AlternativeName::dns("door.example.com").unwrap()]).await
+    }
+
+    /// Orders a certificate for these names, and returns the order at its end.
+    pub(crate) async fn issued_for(
+        &self,
+        host: &Host,
+        ca_id: Option<&str>,
+        names: &[AlternativeName],
+    ) -> Order {
         let (key, _) = PrivateKey::generate(KeyType::EcdsaP256).unwrap();
-        let names = [AlternativeName::dns("door.example.com").unwrap()];
-        let request = CertificateRequest::sign(&key, &DistinguishedName::empty(), &names).unwrap();
+        let request = CertificateRequest::sign(&key, &DistinguishedName::empty(), names).unwrap();
         let mut metadata = json!({ "request_data": STANDARD.encode(request.to_pem()) });
         if let Some(ca) = ca_id {
             metadata["ca_id"] = ca.into();

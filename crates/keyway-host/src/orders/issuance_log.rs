@@ -1,5 +1,6 @@
 //! The log of issued certificates. It is searched by serial number and by name.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use keyway_certificates::{AuthorityName, OrderId, Owner};
@@ -190,13 +191,18 @@ impl IssuedEntry {
         facts: &IssuedFacts,
         logged: Timestamp,
     ) -> Self {
+        // A certificate may have a name twice, for example in upper and in lower case. A batch with the same key twice
+        // would be refused.
+        let mut names: Vec<String> = facts.names.iter().map(|name| name.text().into_owned()).collect();
+        let mut seen = HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
         Self {
             order,
             owner: owner.clone(),
             authority: authority.clone(),
             logged,
             serial: facts.serial.clone(),
-            names: facts.names.iter().map(|name| name.text().into_owned()).collect(),
+            names,
             not_before: facts.not_before,
             not_after: facts.not_after,
             revoked: None,

@@ -123,7 +123,7 @@
 //!
 //! # Limits
 //!
-//! * An order is at most 512 KiB with all its parts (decision R8).
+//! * An order is at most 640 KiB with all its parts (decision R8).
 //! * An order that passes its own deadline fails. The authority is not told.
 //! * The host makes the request from a stored key only once. To change the names in it, cancel the order and place a
 //!   new one.

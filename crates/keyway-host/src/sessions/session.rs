@@ -16,6 +16,7 @@ use super::asking::{Answer, Asking, Caller, Failed, operation};
 use super::audit::{Action, Transition};
 use super::changes::replaces;
 use super::connection_record::connection_len;
+use super::ending::Ending;
 use super::engine::Sessions;
 use super::error::SessionsError;
 use super::fetch::{CredentialType, FetchRequest, Fetched};

@@ -8,6 +8,7 @@ use crate::counters::Tally;
 use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::record::SecretRecord;
 use crate::storage_error::from_storage;
+use crate::turn::Turn;
 
 /// A write that has passed all checks that do not need the stored secret.
 enum Planned {
@@ -30,7 +31,7 @@ impl Handle {
         for (at, write) in writes.into_iter().enumerate() {
             planned.push(self.plan(write).await.map_err(|refusal| refusal.in_batch(at))?);
         }
-        let mut turn = self.turn();
+        let mut turn = Turn::default();
         for _ in 0..MAX_ATTEMPTS {
             let view = self.view().await?;
             let puts = match self.puts(&view, &planned).await {
@@ -40,9 +41,10 @@ impl Handle {
                 Err(refusal) if self.is_current(&view).await? => return Err(refusal),
                 Err(_) => continue,
             };
-            let Some(first) = puts.first() else { return Ok(Vec::new()) };
-            let key = first.key.clone();
-            if turn.waits_at(&key).await {
+            if puts.is_empty() {
+                return Ok(Vec::new());
+            }
+            if turn.yields_at_any(puts.iter().map(|put| put.key.as_slice())).await {
                 continue;
             }
             let headers = puts.iter().map(|put| put.header.clone()).collect();
@@ -50,6 +52,7 @@ impl Handle {
             let mut puts: Vec<_> = puts.into_iter().enumerate().collect();
             puts.sort_unstable_by(|(_, one), (_, other)| one.key.cmp(&other.key));
             let places: Vec<_> = puts.iter().map(|(at, _)| *at).collect();
+            let keys: Vec<_> = puts.iter().map(|(_, put)| put.key.clone()).collect();
             let put_all = |batch| {
                 let put = |batch: Batch, (_, put): (_, Put)| batch.put(put.key, put.sealed, put.expectation);
                 puts.into_iter().fold(batch, put)
@@ -62,7 +65,7 @@ impl Handle {
                         let address = record.address.clone();
                         return Err(StoreError::SecretExists { address }.in_batch(places[item]));
                     }
-                    Planned::Modify(..) => turn.lost_at(&key).await,
+                    Planned::Modify(..) => turn.lost_at(&keys[item]).await,
                 },
             }
         }

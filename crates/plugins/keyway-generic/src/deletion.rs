@@ -9,6 +9,7 @@ use crate::handle::{Handle, MAX_ATTEMPTS, Seen};
 use crate::header::StoredHeader;
 use crate::rotation::let_others_run;
 use crate::storage_error::from_storage;
+use crate::turn::Turn;
 
 impl Handle {
     /// Deletes the store. First the header is marked as deleting, which shuts out all writers. Then the records are
@@ -30,6 +31,7 @@ impl Handle {
 
     /// Marks the header as deleting and returns its revision. Returns `None` if the store is gone or has been replaced.
     async fn mark_deleting(&self) -> Result<Option<Revision>, StoreError> {
+        let mut turn = Turn::default();
         for _ in 0..MAX_ATTEMPTS {
             let keys = self.keys();
             let Some(found) = self.read_header_with(&keys).await? else { return Ok(None) };
@@ -56,6 +58,7 @@ impl Handle {
             {
                 return Ok(Some(marked));
             }
+            turn.lost_at(&self.prefix.header()).await;
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
     }

@@ -14,10 +14,9 @@ use crate::header::{self, Header, StoredHeader};
 use crate::layout::{Group, NameIndex, StoreMark, StorePrefix};
 use crate::sealed_settings::{InForce, ReadSettings};
 use crate::storage_error::from_storage;
-use crate::turn::{Crowds, Turn};
 
 /// The maximum number of attempts of an operation. An operation starts over when another writer was faster, and the
-/// writers of one handle then take turns. So only an operation that competes with many other handles for one record
+/// writers of this process then take turns. So only an operation that competes with many other processes for one record
 /// approaches this limit.
 pub(crate) const MAX_ATTEMPTS: u32 = 64;
 
@@ -35,7 +34,6 @@ pub(crate) struct Handle {
     pub(crate) pending: Pending,
     pub(crate) read_settings: ReadSettings,
     state: RwLock<State>,
-    crowds: Crowds,
 }
 
 struct State {
@@ -151,9 +149,8 @@ impl Handle {
         let prefix = StorePrefix::of(&store);
         let state =
             RwLock::new(State { keys, generation: 0, view: None, seen: Seen::Unknown, deleted: false });
-        let crowds = Crowds::new();
         let pending = Pending::default();
-        Self { store, prefix, storage, metadata, clock, pending, read_settings, state, crowds }
+        Self { store, prefix, storage, metadata, clock, pending, read_settings, state }
     }
 
     pub(crate) fn keys(&self) -> KeyRing {
@@ -289,11 +286,6 @@ impl Handle {
     /// of `view` did not open.
     pub(crate) fn keys_changed_since(&self, view: &View) -> bool {
         self.generation() != view.generation
-    }
-
-    /// Prepares a writer's turn, which it takes when it loses a race.
-    pub(crate) fn turn(&self) -> Turn<'_> {
-        Turn::new(&self.crowds)
     }
 
     /// Tells whether the environment exists.

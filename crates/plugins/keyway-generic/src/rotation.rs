@@ -24,6 +24,7 @@ use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::record::SealedRecord;
 use crate::sealed_note;
 use crate::storage_error::from_storage;
+use crate::turn::Turn;
 
 /// The number of records that are resealed in one commit, if the engine accepts a batch of that size.
 const BATCH_RECORDS: usize = 1000;
@@ -116,6 +117,7 @@ impl Handle {
     /// Makes `target` the key of the store, unless an interrupted rotation has already done so.
     async fn begin_rotation(&self, target: KeyId) -> Result<View, StoreError> {
         let target_name = target.to_string();
+        let mut turn = Turn::default();
         for _ in 0..MAX_ATTEMPTS {
             let view = self.fresh_view().await?;
             if view.loaded.header.text.rotating_to.as_ref() == Some(&target_name) {
@@ -125,12 +127,15 @@ impl Handle {
             header.text.rotating_to = Some(target_name.clone());
             // The number only needs to differ from that of the next rotation, so it may wrap.
             header.text.rotations = header.text.rotations.wrapping_add(1);
-            self.replace_header(&view, header, Some(target)).await?;
+            if !self.replace_header(&view, header, Some(target)).await? {
+                turn.lost_at(&self.prefix.header()).await;
+            }
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
     }
 
     async fn end_rotation(&self, view: &View) -> Result<(), StoreError> {
+        let mut turn = Turn::default();
         for _ in 0..MAX_ATTEMPTS {
             let view = self.check_still_ours(view).await?;
             if view.loaded.header.text.rotating_to.is_none() {
@@ -141,6 +146,7 @@ impl Handle {
             if self.replace_header(&view, header, None).await? {
                 return Ok(());
             }
+            turn.lost_at(&self.prefix.header()).await;
         }
         Err(StoreError::Conflict { attempts: MAX_ATTEMPTS })
     }

@@ -14,6 +14,7 @@ use crate::counters::Tally;
 use crate::handle::{Handle, MAX_ATTEMPTS, StoreKeys, View};
 use crate::record::{SealedRecord, SecretRecord, exchanged};
 use crate::storage_error::from_storage;
+use crate::turn::Turn;
 
 impl View {
     /// Returns the value to store. If the caller gave none, generates it with the settings in force. The commit checks
@@ -116,10 +117,10 @@ impl Handle {
         address: &SecretAddress,
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
-        let mut turn = self.turn();
+        let mut turn = Turn::default();
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
-            if turn.waits_at(&found.key).await {
+            if turn.yields_at(&found.key).await {
                 continue;
             }
             if let Some(expected) = &expected {
@@ -158,10 +159,10 @@ impl Handle {
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
         self.check_change(&change).await?;
-        let mut turn = self.turn();
+        let mut turn = Turn::default();
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
-            if turn.waits_at(&found.key).await {
+            if turn.yields_at(&found.key).await {
                 continue;
             }
             let (header, sealed) = match self.changed(&view, &found.value, address, &change) {

@@ -1,54 +1,100 @@
-//! Lets the writers of one handle take turns after a lost race, so that none of them loses every race.
+//! Lets the writers that lost a race for a record go first, so that none of them loses every race.
+//!
+//! See decision H295.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_lock::{Mutex, MutexGuard};
 
-/// The number of locks for writers that retry. Writers that share a lock retry one after the other.
-const CROWDS: usize = 32;
+use crate::rotation::let_others_run;
 
-/// The locks for writers that lost a race.
-#[derive(Debug)]
-pub(crate) struct Crowds([Mutex<()>; CROWDS]);
+/// How many times a writer yields to writers that lost a race. The number is bounded, because the future of such a writer
+/// may not be polled for a long time.
+const YIELDS: u32 = 64;
 
-impl Crowds {
-    pub(crate) fn new() -> Self {
-        Self(std::array::from_fn(|_| Mutex::new(())))
-    }
+/// The writers of this process that lost a race for one of the records that share the crowd.
+struct Crowd {
+    losers: AtomicUsize,
+    /// Losers retry one after the other.
+    lock: Mutex<()>,
+}
 
-    fn at(&self, key: &[u8]) -> &Mutex<()> {
-        &self.0[usize::from(key.last().copied().unwrap_or(0)) % CROWDS]
+/// Handles of one store share their crowds, and so do unrelated records: they only retry one after the other.
+static CROWDS: [Crowd; 32] = [const { Crowd { losers: AtomicUsize::new(0), lock: Mutex::new(()) } }; 32];
+
+impl Crowd {
+    fn at(key: &[u8]) -> &'static Self {
+        &CROWDS[usize::from(key.last().copied().unwrap_or(0)) % CROWDS.len()]
     }
 }
 
-/// A writer's turn to change a record. A writer takes its turn after it lost a race for the record, and keeps it until it
-/// has succeeded or failed.
-pub(crate) struct Turn<'a> {
-    crowds: &'a Crowds,
-    held: Option<MutexGuard<'a, ()>>,
+/// A writer's turn to change a record. A writer takes its turn after it lost a race for the record, and keeps it until
+/// the operation ends.
+#[derive(Default)]
+pub(crate) struct Turn {
+    has_yielded: bool,
+    held: Option<Held>,
 }
 
-impl<'a> Turn<'a> {
-    pub(crate) fn new(crowds: &'a Crowds) -> Self {
-        Self { crowds, held: None }
-    }
+/// A turn that is taken.
+struct Held {
+    lost: Lost,
+    _lock: MutexGuard<'static, ()>,
+}
 
-    /// Waits behind the writers that lost a race for the record at `key`. Returns `true` if there were any: then the
-    /// record has to be read again.
+/// Counts a writer among those that lost a race, until it is dropped.
+struct Lost(&'static Crowd);
+
+impl Lost {
+    fn at(crowd: &'static Crowd) -> Self {
+        crowd.losers.fetch_add(1, Ordering::SeqCst);
+        Self(crowd)
+    }
+}
+
+impl Drop for Lost {
+    fn drop(&mut self) {
+        self.0.losers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Turn {
+    /// Yields once in an operation to the writers that lost a race for the record at `key`. Returns `true` if there were
+    /// any: then the record has to be read again.
     ///
-    /// A writer that did not wait could win every race against them, because it reads the record again right after its
+    /// A writer that did not yield could win every race against them, because it reads the record again right after its
     /// own commit.
-    pub(crate) async fn waits_at(&mut self, key: &[u8]) -> bool {
-        let crowd = self.crowds.at(key);
-        if self.held.is_some() || crowd.try_lock().is_some() {
+    pub(crate) async fn yields_at(&mut self, key: &[u8]) -> bool {
+        self.yields_at_any([key]).await
+    }
+
+    /// Yields as [`yields_at`](Self::yields_at) does, for a batch that changes the records at `keys`.
+    pub(crate) async fn yields_at_any(&mut self, keys: impl IntoIterator<Item = &[u8]>) -> bool {
+        if self.has_yielded || self.held.is_some() {
             return false;
         }
-        self.held = Some(crowd.lock().await);
+        let is_lost = |crowd: &&Crowd| crowd.losers.load(Ordering::SeqCst) > 0;
+        let Some(crowd) = keys.into_iter().map(Crowd::at).find(is_lost) else { return false };
+        self.has_yielded = true;
+        for _ in 0..YIELDS {
+            if !is_lost(&crowd) {
+                break;
+            }
+            let_others_run().await;
+        }
         true
     }
 
     /// Takes the turn after a lost race for the record at `key`. Waits for the writers that lost a race before.
     pub(crate) async fn lost_at(&mut self, key: &[u8]) {
-        if self.held.is_none() {
-            self.held = Some(self.crowds.at(key).lock().await);
+        let crowd = Crowd::at(key);
+        if self.held.as_ref().is_some_and(|held| std::ptr::eq(held.lost.0, crowd)) {
+            return;
         }
+        // A writer holds one lock at most: two writers that waited for each other's would never go on.
+        self.held = None;
+        let lost = Lost::at(crowd);
+        let lock = crowd.lock.lock().await;
+        self.held = Some(Held { lost, _lock: lock });
     }
 }

@@ -235,11 +235,11 @@ impl CredentialStore for VaultedStore {
         }
         let id = &renewal.lease.id;
         for _ in 0..ATTEMPTS {
-            let Some(Loaded { account, header }) = self.accounts.load(&renewal.candidate).await? else {
-                break;
-            };
+            let unknown = || CredentialError::UnknownLease { lease: id.clone() };
+            let loaded = self.accounts.load(&renewal.candidate).await?;
+            let Loaded { account, header } = loaded.ok_or_else(unknown)?;
             let (now, terms) = (self.clock.now(), self.settings.terms);
-            let Some((next, lease)) = renew(&account, renewal, now, terms) else { break };
+            let (next, lease) = renew(&account, renewal, now, terms).ok_or_else(unknown)?;
             let stored = match next {
                 Some(next) => self.accounts.store(&header, &next).await?.is_some(),
                 None => true,
@@ -248,7 +248,7 @@ impl CredentialStore for VaultedStore {
                 return Ok(lease);
             }
         }
-        Err(CredentialError::UnknownLease { lease: id.clone() })
+        Err(contended())
     }
 
     async fn verify(&self, verification: &Verification) -> Result<Verified, CredentialError> {
