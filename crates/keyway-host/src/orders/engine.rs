@@ -133,6 +133,7 @@ impl Orders {
             return Ok(known);
         }
         let valid = validate(&order.metadata)?;
+        self.check_custom(&order.owner, &order.metadata, &valid)?;
         let made = self.request_of(&order.owner, &valid).await?;
         let named = order.metadata.ca_id().map_err(RequestError::from)?;
         let workflow = &self.worker.workflow;
@@ -235,6 +236,7 @@ impl Orders {
     ) -> Result<Order, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
         let valid = validate(metadata)?;
+        self.check_custom(owner, metadata, &valid)?;
         match entry.state.as_ref().filter(|_| entry.fixed.generated_csr.is_some()) {
             // A change must not affect the request that the host made from the stored key.
             Some(state) => {
@@ -411,6 +413,19 @@ impl Orders {
         Ok(MadeRequest { csr: Some(csr), key_container: Some(container) })
     }
 
+    /// Checks the PKCS#10 request that an order of the type `custom` may have, because plugins sign such a request, too.
+    fn check_custom(
+        &self,
+        owner: &Owner,
+        metadata: &OrderMetadata,
+        valid: &ValidRequest,
+    ) -> Result<(), PolicyRefusal> {
+        match (valid, metadata.request_data()) {
+            (ValidRequest::Custom, Ok(request)) => self.check_policy(owner, &ValidRequest::Pkcs10(request)),
+            _ => Ok(()),
+        }
+    }
+
     fn check_policy(&self, owner: &Owner, request: &ValidRequest) -> Result<(), PolicyRefusal> {
         let policy = self.worker.workflow.policy.as_deref();
         match request {
@@ -423,7 +438,7 @@ impl Orders {
                 let names = stored.subject.common_names();
                 allowed(policy, owner, &Asked::new(names.iter().map(String::as_str)))
             }
-            // The host learns the names from the certificate, and checks them then.
+            // The host learns the names from the certificate at the latest, and checks them then.
             ValidRequest::Custom => allowed(policy, owner, &Asked::default()),
         }
     }

@@ -55,10 +55,16 @@ impl NamePattern {
         let Some(rest) = &self.rest else { return name == self.text };
         match name.strip_suffix(rest.as_str()) {
             Some("*") => true,
-            Some(label) => !label.is_empty() && !label.contains(['.', '*']),
+            // Only the first label of a host name. An e-mail address, a URI or a free text needs a pattern of its own.
+            Some(label) => !label.is_empty() && label.bytes().all(is_of_host),
             None => false,
         }
     }
+}
+
+/// Tells whether a label of a host name may have this byte.
+fn is_of_host(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 impl fmt::Display for NamePattern {
@@ -79,6 +85,21 @@ mod tests {
         }
         let exact = NamePattern::new("Example.org").unwrap();
         assert!(exact.matches("example.ORG") && !exact.matches("*.org") && !exact.matches("www.example.org"));
+    }
+
+    #[test]
+    fn a_wildcard_matches_host_names_only() {
+        let hosts = NamePattern::new("*.example.org").unwrap();
+        assert!(hosts.matches("mail.example.org") && hosts.matches("_acme-1.example.org"));
+        for other in [
+            "ceo@mail.example.org",
+            "https://localhost/x.example.org",
+            "local host.example.org",
+            "a\0.example.org",
+        ] {
+            assert!(!hosts.matches(other), "{other}");
+        }
+        assert!(NamePattern::new("ceo@example.org").unwrap().matches("CEO@example.org"));
     }
 
     proptest! {

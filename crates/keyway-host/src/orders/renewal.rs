@@ -88,7 +88,9 @@ pub(super) fn told(
     told: Option<&RenewalInformation>,
     again: Again,
 ) -> Step {
-    let look = again.now.plus(told.and_then(|told| told.check_again_after).unwrap_or(LOOK_EVERY));
+    // The authority's wait may be zero, for example if its clock is behind.
+    let wait = told.and_then(|told| told.check_again_after).unwrap_or(LOOK_EVERY);
+    let look = again.now.plus(wait.max(SHORTEST));
     let mut is_due = false;
     let step = changed(state, standing, |renewal| {
         renewal.due = told.map_or(renewal.due, |told| within(told, again.jitter));

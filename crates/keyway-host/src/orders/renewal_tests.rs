@@ -104,6 +104,15 @@ fn a_certificate_that_is_to_be_revoked_is_not_renewed() {
 }
 
 #[test]
+fn an_authority_that_names_no_wait_is_not_asked_at_once_again() {
+    let mut told = window(20, 30);
+    told.check_again_after = Some(Duration::ZERO);
+    let step = after(&stored(ASKS), answer(Some(told), days(10), 0));
+    assert_eq!(step.command, None);
+    assert_eq!(step.state.unwrap().renewal.unwrap().next, days(10).plus(SHORTEST));
+}
+
+#[test]
 fn the_expiry_is_news_until_it_is_revoked_or_renewed() {
     let state = stored(ASKS);
     assert!(state.is_expiry_news(None));

@@ -276,11 +276,12 @@ fn remember(next: &mut SessionState, fetches: impl IntoIterator<Item = NameTag>)
 /// Plans the next try of a check-in that failed. The check-in is tried until it succeeds, because the lease counts as
 /// held until then.
 pub(super) fn not_returned(limits: &Limits, next: &mut SessionState, check_out: &CheckOut, again: Again) {
-    if next.used.contains(&check_out.id.fetch) {
-        // An operator forgot the check-out, or another caller checked it in.
-        return;
-    }
+    // The fetch of a check-out that the session still has may be used already: a settled fetch is (decision H294).
     if !next.check_outs.iter().any(|out| out.id == check_out.id) {
+        if next.used.contains(&check_out.id.fetch) {
+            // An operator forgot the check-out, or another caller checked it in.
+            return;
+        }
         // The check-out could not be stored before. It is stored now, so that it is checked in.
         next.fetches.retain(|open| open.id != check_out.id.fetch);
         give_back(next, again.now, check_out.clone(), CheckInReason::Unused);

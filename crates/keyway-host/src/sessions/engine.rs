@@ -69,7 +69,7 @@ impl Sessions {
     ///
     /// # Errors
     /// [`SessionsError::NoVault`] if [`NewSession::stores`] names a store that the host does not have;
-    /// [`SessionsError::TooLarge`] if the facts about the connection are too large.
+    /// [`SessionsError::TooLarge`] or [`SessionsError::TooDeep`] if the facts about the connection cannot be stored.
     pub fn begin(&self, session: NewSession) -> Result<Session, SessionsError> {
         Session::new(self.clone(), session, Vec::new())
     }

@@ -58,6 +58,14 @@ pub enum SessionsError {
         /// The maximum size in bytes.
         limit: usize,
     },
+    /// A JSON value of the session nests too deep for its record. No store was asked.
+    #[error("{what} may nest {levels} levels at most")]
+    TooDeep {
+        /// The value that nests too deep.
+        what: &'static str,
+        /// The maximum number of levels.
+        levels: usize,
+    },
     /// An operator has locked new check-outs. No store was asked.
     #[error("new check-outs are locked by {by}: {reason}")]
     Locked {
@@ -93,7 +101,7 @@ impl SessionsError {
         Cow::Borrowed(match self {
             Self::Store { error, .. } => return error.user_message(),
             Self::Demanded { what } => return Cow::Owned(format!("Please give {what}.")),
-            Self::TooLarge { .. } => return Cow::Owned(self.to_string()),
+            Self::TooLarge { .. } | Self::TooDeep { .. } => return Cow::Owned(self.to_string()),
             Self::Locked { .. } => "New sessions are locked by an operator.",
             Self::Refused(TransitionError::InFlight) | Self::Overtaken => "Please try again in a moment.",
             _ => "There was an error. Please contact the administrator.",
@@ -128,7 +136,7 @@ impl PluginError for SessionsError {
             Self::NoVault { .. } => ErrorKind::NotFound,
             Self::Fault { .. } => ErrorKind::Unavailable { retry_after: None },
             Self::NoSuchKind { .. } => ErrorKind::Unsupported,
-            Self::Demanded { .. } | Self::TooLarge { .. } => ErrorKind::Invalid,
+            Self::Demanded { .. } | Self::TooLarge { .. } | Self::TooDeep { .. } => ErrorKind::Invalid,
             Self::Locked { .. } => ErrorKind::Denied,
             Self::Store { error, .. } => error.kind(),
             Self::Overtaken => ErrorKind::Conflict,

@@ -272,3 +272,18 @@ fn the_end_of_a_session_that_owes_more_is_stored_first() {
     let beside = after(Some(&returned), Standing::Others, end_of_attached());
     assert!(beside.command.is_none() && beside.state.unwrap().is_ended());
 }
+
+#[test]
+fn a_check_in_that_fails_after_a_resolved_fetch_waits() {
+    let asked = after(None, Standing::Free, fetch(1)).state.unwrap();
+    let unclear = What::Unclear { fetch: [1; 16], again: again(), last: None };
+    let unclear = after(Some(&asked), Standing::Ours, unclear).state.unwrap();
+    let resolved = What::Resolved { fetch: [1; 16], held: vec![out(1)], settled: None };
+    let step = after(Some(&unclear), Standing::Ours, resolved);
+    let Some(Command::CheckIn(check_out)) = step.command else { panic!("the lease is checked in") };
+    let failed = What::CheckIn { check_out, taken_back: Err(again()) };
+    let step = after(step.state.as_ref(), Standing::Ours, failed);
+    assert!(step.command.is_none(), "{:?}", step.command);
+    let Stage::Returning { owed, .. } = &step.state.unwrap().check_outs[0].stage else { panic!() };
+    assert!(owed.failures == 1 && owed.next > NOW, "{owed:?}");
+}

@@ -11,11 +11,10 @@ use keyway_credentials::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::admission::{MOST_FACTS, admit};
+use super::admission::{admit, check_facts};
 use super::asking::{Answer, Asking, Caller, Failed, operation};
 use super::audit::{Action, Transition};
 use super::changes::replaces;
-use super::connection_record::connection_len;
 use super::ending::Ending;
 use super::engine::Sessions;
 use super::error::SessionsError;
@@ -107,9 +106,7 @@ impl Session {
         entries: impl IntoIterator<Item = Box<Entry<SessionWorkflow>>>,
     ) -> Result<Self, SessionsError> {
         let NewSession { connection, holder, stores, is_detached } = new;
-        if connection_len(&connection) > MOST_FACTS {
-            return Err(SessionsError::TooLarge { what: "the facts about a connection", limit: MOST_FACTS });
-        }
+        check_facts(&connection)?;
         let mut anonymous = connection.clone();
         (anonymous.gateway_username, anonymous.gateway_password) = (None, None);
         let mut session = Inner {
@@ -437,7 +434,14 @@ impl Inner {
     ) -> Result<Settled, SessionsError> {
         let (mut settled, mut first) = (Settled::default(), None);
         for part in progress.parts.values_mut().filter(|part| !part.has_ended) {
-            let vault = self.sessions.vault(&part.at.store)?;
+            let vault = match self.sessions.vault(&part.at.store) {
+                Ok(vault) => vault,
+                // The other vaults are told all the same.
+                Err(error) => {
+                    first = first.or(Some(error));
+                    continue;
+                }
+            };
             let what = what(&vault, part.read.clone());
             let takes_read = !matches!(what, What::AuthenticationFailed);
             match self.submit(part, what).await {

@@ -207,6 +207,11 @@ async fn the_policy_of_the_host_judges_requests_and_certificates() {
         let refused = start(rule).await.submit(simple_cmc()).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Denied, "{refused}");
     }
+    // A plugin also signs the request of a custom order, so it is judged as well.
+    let world = start(names("*.example.org")).await;
+    let data = STANDARD.encode(REQUEST);
+    let custom = NewOrder::new(joe(), metadata(&format!("{{\"request_data\": \"{data}\"}}")));
+    assert_eq!(world.submit(custom).await.unwrap_err().kind(), ErrorKind::Denied);
     let other = NewOrder::new(Owner::new("eve").unwrap(), metadata("{}"));
     assert_eq!(world.submit(other).await.unwrap_err().kind(), ErrorKind::Denied);
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use keyway_core::Clock;
 use keyway_credentials::{
     Account, Asset, AssetGenerator, AssetRules, Busy, Candidates, CredentialError, FetchOutcome, Holder,
-    Passwords,
+    Json, Passwords,
 };
-use keyway_host::sessions::{FetchRequest, Fetched, Lock, LockTarget, NewSession, SessionsError};
+use keyway_host::sessions::{FetchRequest, Fetched, LeaseQuery, Lock, LockTarget, NewSession, SessionsError};
 
 use crate::odd::*;
 use crate::world::*;
@@ -18,6 +18,27 @@ fn own_assets() -> AssetRules {
     let mut rules = AssetRules::default();
     rules.generators = vec![AssetGenerator::from_name("own")];
     rules
+}
+
+/// Tests that the host accepts only facts that it can read from its record again.
+#[tokio::test]
+async fn facts_that_nest_too_deep_are_refused() {
+    let clock = Arc::default();
+    let world = start(vault(&store(&clock)), &clock).await;
+    let nested = |levels: usize| (0..levels).fold(Json::Null, |inner, _| Json::Array(vec![inner]));
+    let begin = |levels| {
+        let mut connection = connection(&format!("s{levels}"));
+        connection.key_value_pairs.insert("deep".to_owned(), nested(levels));
+        world.begin(NewSession::new(connection))
+    };
+    let refused = begin(64).unwrap_err();
+    assert!(matches!(refused, SessionsError::TooDeep { .. }), "{refused}");
+    let session = begin(63).unwrap();
+    found(&session).await;
+    // The list of leases reads the record.
+    let joe = LeaseQuery::Holder(Holder::new("joe").unwrap());
+    assert_eq!(world.leases(&joe, None, 9).await.unwrap().leases.len(), 1);
+    session.end().await.unwrap();
 }
 
 /// Tests that a check-in that succeeded is stored, whatever the plugin has written into its cookies.

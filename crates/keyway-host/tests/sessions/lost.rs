@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_conformance::credentials::StoreCall;
-use keyway_credentials::Holder;
-use keyway_host::sessions::{LeaseQuery, NewSession};
+use keyway_credentials::{CredentialStoreName, Holder, Passwords};
+use keyway_host::sessions::{FetchRequest, LeaseQuery, NewSession, SessionsError, Vault};
 
 use crate::world::*;
 
@@ -74,4 +74,26 @@ async fn a_detached_session_goes_on_after_a_restart() {
     assert!(world.resume(new()).await.unwrap().is_none());
     let joe = LeaseQuery::Holder(Holder::new("joe").unwrap());
     assert!(world.leases(&joe, None, 9).await.unwrap().leases.is_empty());
+}
+
+#[tokio::test]
+async fn a_vault_that_is_gone_does_not_keep_the_others_from_being_told() {
+    let (clock, storage, keys) = (Arc::default(), memory(), ring());
+    let (left, kept) = (store(&clock), store(&clock));
+    let annex = CredentialStoreName::new("annex").unwrap();
+    let all = builder(&storage, &keys, &clock)
+        .vault(vault(&kept))
+        .vault(Vault::with_store(annex.clone(), Arc::new(left.clone())));
+    let new = || NewSession::new(connection("s")).detached(true).with_store(hall());
+    let world = World::start(all, &clock).await;
+    let session = world.begin(new().with_store(annex.clone())).unwrap();
+    found(&session).await;
+    session.fetch::<Passwords>(&annex, FetchRequest::new()).await.unwrap().found().unwrap();
+    drop((session, world));
+    // The vault `annex`, which is the first by name, is not configured any more.
+    let world = World::start(builder(&storage, &keys, &clock).vault(vault(&kept)), &clock).await;
+    let session = world.resume(new()).await.unwrap().expect("it has records");
+    let error = session.end().await.unwrap_err();
+    assert!(matches!(error, SessionsError::NoVault { .. }), "{error}");
+    assert_eq!((kept.held().len(), left.held().len()), (0, 1));
 }

@@ -120,8 +120,8 @@ impl LockerStore {
         Ok(answer)
     }
 
-    /// Returns the session, and connects first if there is none. Several callers may connect at the same time without
-    /// harm.
+    /// Returns the session, and connects first if there is none. Several callers may connect at the same time. All of them
+    /// work with the session of the first one, because a write must drop the kept answers of all.
     fn session(&self, until: Instant) -> Result<Arc<Session>, StoreError> {
         if let Some(session) = &*self.kept() {
             return Ok(Arc::clone(session));
@@ -130,9 +130,7 @@ impl LockerStore {
         let kept = self.kept_file.as_deref();
         let session =
             Session::open(&self.configuration, &credentials, kept, self.accepted, &self.clock, until)?;
-        let session = Arc::new(session);
-        *self.kept() = Some(Arc::clone(&session));
-        Ok(session)
+        Ok(Arc::clone(self.kept().get_or_insert(Arc::new(session))))
     }
 
     /// Finds the credentials (decision L7).

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_core::{Clock, ErrorKind, PluginError as _, Timestamp};
+use keyway_core::{Clock, Effect, ErrorKind, PluginError as _, Timestamp};
 use keyway_credentials::{
     Busy, Candidate, Capabilities, Certificates, Changer, CheckIn, CheckedIn, CredentialError,
     CredentialKind, CredentialStore, Denial, Fetch, FetchOutcome, Found, Holder, IntendedCall, Lease,
@@ -150,6 +150,14 @@ fn asked(kind: CredentialKind, fetch: &Fetch) -> Result<Asked, CredentialError> 
     Ok(Asked { kind, lease, session: fetch.session.connection.session_id.clone() })
 }
 
+/// Converts an error of a call that has checked the account out. Its effect is the lease, which the host must give back.
+fn after_check_out(error: CredentialError) -> CredentialError {
+    match error.effect() {
+        Effect::None => CredentialError::failed(error.user_message(), error.detail()),
+        Effect::Unknown => error,
+    }
+}
+
 /// Takes the caller's credentials and the lease from a checked-out account.
 fn hand_out<T>(
     outcome: FetchOutcome<CheckedOut>,
@@ -218,8 +226,8 @@ impl CredentialStore for VaultedStore {
             Err(other) => return Ok(other.map(|never| match never {})),
         };
         let Some(lease) = found.lease else { return Ok(FetchOutcome::Unsupported) };
-        let made = self.certificate(&fetch.candidate, &lease.id).await;
-        Ok(Found::new(Certificates::new(made?)).with_lease(lease).into())
+        let made = self.certificate(&fetch.candidate, &lease.id).await.map_err(after_check_out)?;
+        Ok(Found::new(Certificates::new(made)).with_lease(lease).into())
     }
 
     async fn check_in(&self, check_in: &CheckIn) -> Result<CheckedIn, CredentialError> {
