@@ -117,7 +117,7 @@ fn accepted(answer: Answer) -> Result<Answer, Failure> {
     let is_limit = problem.kind == ProblemKind::RateLimited || matches!(status, 429 | 503);
     Err(if is_limit {
         Failure::Unavailable { retry_after: answer.retry_after, reason: problem.to_string() }
-    } else if status >= 500 || status < 400 || is_of_another(&problem) {
+    } else if !(400..500).contains(&status) || is_of_another(&problem) {
         Failure::NoAnswer { reason: problem.to_string() }
     } else {
         problem.into()
