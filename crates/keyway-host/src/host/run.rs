@@ -21,7 +21,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// The time that a task rests if a pass left work because no permit was free, or because other hosts or other calls
 /// work on it.
 const REST: Duration = Duration::from_millis(200);
-/// The time that a task rests after a failed pass.
+/// The time that a task rests after a failed pass, and after a pass in which all work failed.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// The work of one task of the loop: to free the ended claims of an engine, or to work on one lane of an engine.
@@ -267,8 +267,10 @@ impl Tasks {
 }
 
 async fn claims(engine: &dyn Engine, now: Timestamp, recovers: bool) -> Result<Pass, RecordError> {
-    let mut reports = if recovers { engine.free_own_claims().await? } else { Vec::new() };
-    reports.extend(engine.free_ended_claims(now).await?);
+    let own = if recovers { engine.free_own_claims().await } else { Ok(Vec::new()) };
+    // A recovery that fails again and again must not keep the claims of other hosts from being freed.
+    let mut reports = engine.free_ended_claims(now).await?;
+    reports.extend(own?);
     Ok(Pass { reports, is_full: false })
 }
 

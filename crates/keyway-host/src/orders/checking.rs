@@ -37,7 +37,7 @@ pub(super) fn check(
     now: Timestamp,
 ) -> Result<IssuedFacts, String> {
     let facts = check_parts(signers, state, order, issued, now).map_err(|fault| fault.to_string())?;
-    // The host learns the names of a custom request only from the certificate.
+    // A custom request need not be PKCS#10. Then the host learns the names only from the certificate.
     let names = judged(&facts.names, &facts.subject);
     let mut asked = Asked::new(names.iter().map(String::as_str));
     asked.key = facts.key_type.map_or(AskedKey::Unknown, AskedKey::Known);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// A pattern of names. It is a name, but its first label may be `*`, which stands for any one label.
+/// A pattern of names. It is a name, but its first label may be `*`, which stands for any one label of a host name.
 ///
 /// Case does not matter, as in host names. A client may request a wildcard such as `*.example.org`. Only the pattern
 /// `*.example.org` matches it, because the certificate is valid for exactly the names that this pattern allows.

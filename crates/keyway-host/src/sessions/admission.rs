@@ -26,15 +26,14 @@ const _: () = assert!(
 /// Checks that the facts about a connection can be stored, and read again.
 pub(super) fn check_facts(connection: &Connection) -> Result<(), SessionsError> {
     const WHAT: &str = "the facts about a connection";
+    let levels = STORED_JSON.max_depth;
+    if !connection.key_value_pairs.values().all(|value| nests_within(value, levels - 1)) {
+        return Err(SessionsError::TooDeep { what: WHAT, levels });
+    }
     if connection_len(connection) > MOST_FACTS {
         return Err(SessionsError::TooLarge { what: WHAT, limit: MOST_FACTS });
     }
-    let levels = STORED_JSON.max_depth - 1;
-    if connection.key_value_pairs.values().all(|value| nests_within(value, levels)) {
-        Ok(())
-    } else {
-        Err(SessionsError::TooDeep { what: WHAT, levels: STORED_JSON.max_depth })
-    }
+    Ok(())
 }
 
 /// Checks that the vault works and offers this kind of credentials, that the request has the reason and the ticket that

@@ -117,18 +117,12 @@ fn accepted(answer: Answer) -> Result<Answer, Failure> {
     let is_limit = problem.kind == ProblemKind::RateLimited || matches!(status, 429 | 503);
     Err(if is_limit {
         Failure::Unavailable { retry_after: answer.retry_after, reason: problem.to_string() }
-    } else if !(400..500).contains(&status) || is_of_another(&problem) {
+    } else if !(400..500).contains(&status) {
+        // A redirect comes from a gateway, for example to a page of maintenance.
         Failure::NoAnswer { reason: problem.to_string() }
     } else {
         problem.into()
     })
-}
-
-/// Tells whether an error is not that of an ACME server, but for example that of a gateway in front of it: it has no type.
-/// Then nothing is known about the order, so the order must not end. A server may leave out the type if a page is missing.
-fn is_of_another(problem: &Problem) -> bool {
-    let has_no_type = matches!(&problem.kind, ProblemKind::Other(kind) if kind.is_empty());
-    has_no_type && !matches!(problem.status, 404 | 410)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -156,9 +150,7 @@ mod tests {
             assert_eq!(retry_after, Some(Duration::from_secs(7)));
         }
         assert!(matches!(accepted(answer(500, "")), Err(Failure::NoAnswer { .. })));
-        for (status, body) in [(302, ""), (403, "<html>"), (408, ""), (400, r#"{"detail": "no type"}"#)] {
-            assert!(matches!(accepted(answer(status, body)), Err(Failure::NoAnswer { .. })), "{status}");
-        }
+        assert!(matches!(accepted(answer(302, "")), Err(Failure::NoAnswer { .. })));
         assert!(matches!(accepted(answer(404, "")), Err(Failure::Problem(_))));
     }
 }

@@ -24,7 +24,9 @@ static CROWDS: [Crowd; 32] = [const { Crowd { losers: AtomicUsize::new(0), lock:
 
 impl Crowd {
     fn at(key: &[u8]) -> &'static Self {
-        &CROWDS[usize::from(key.last().copied().unwrap_or(0)) % CROWDS.len()]
+        let hash =
+            key.iter().fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+        &CROWDS[hash % CROWDS.len()]
     }
 }
 
