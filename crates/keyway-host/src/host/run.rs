@@ -21,7 +21,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// The time that a task rests if a pass left work because no permit was free, or because other hosts or other calls
 /// work on it.
 const REST: Duration = Duration::from_millis(200);
-/// The time that a task rests after a failed pass.
+/// The time that a task rests after a failed pass, and after a pass in which all work failed.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// The work of one task of the loop: to free the ended claims of an engine, or to work on one lane of an engine.
@@ -95,9 +95,6 @@ impl Host {
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
         let mut shutdown = pin!(shutdown);
         let mut tasks = Tasks::new(Arc::clone(&self.inner));
-        for engine in 0..self.inner.engines.len() {
-            tasks.start(Task::Claims(engine), true);
-        }
         loop {
             self.inner.check_name()?;
             let sleep = tasks.start_due().await;
@@ -163,11 +160,14 @@ struct Tasks {
     /// The running tasks by their tokio id. If a task panics, tokio reports only this id.
     busy: BTreeMap<tokio::task::Id, Task>,
     rests: BTreeMap<Task, Instant>,
+    /// The engines whose claims and callers of earlier runs are not freed yet.
+    unrecovered: BTreeSet<usize>,
 }
 
 impl Tasks {
     fn new(host: Arc<Inner>) -> Self {
-        Self { host, running: JoinSet::new(), busy: BTreeMap::new(), rests: BTreeMap::new() }
+        let unrecovered = (0..host.engines.len()).collect();
+        Self { host, running: JoinSet::new(), busy: BTreeMap::new(), rests: BTreeMap::new(), unrecovered }
     }
 
     /// Starts every due task that is not running. Returns the time to sleep.
@@ -183,14 +183,19 @@ impl Tasks {
         for (number, engine) in self.host.engines.clone().into_iter().enumerate() {
             engine.tick(now);
             let lanes: Vec<_> = engine.lanes().into_iter().map(|lane| Task::Lane(number, lane)).collect();
-            // The claims of an engine without lanes are not freed, because no worker could take up the records.
-            let claims = (!lanes.is_empty()).then_some(Task::Claims(number));
+            let recovers = self.unrecovered.contains(&number);
+            // Later, the claims of an engine without lanes are not freed, because no worker could take up the records.
+            let claims = (recovers || !lanes.is_empty()).then_some(Task::Claims(number));
             for task in claims.into_iter().chain(lanes) {
                 if busy.contains(&task) || self.rests.contains_key(&task) {
                     continue;
                 }
+                if recovers && matches!(task, Task::Claims(_)) {
+                    self.start(task);
+                    continue;
+                }
                 match next(&*engine, &task).await {
-                    Ok(Some(at)) if at <= now => self.start(task, false),
+                    Ok(Some(at)) if at <= now => self.start(task),
                     Ok(Some(at)) => {
                         let wait = at.as_milliseconds().saturating_sub(now.as_milliseconds());
                         sleep = sleep.min(Duration::from_millis(wait));
@@ -206,9 +211,10 @@ impl Tasks {
         sleep
     }
 
-    /// Starts a task. If `recovers` is set, a task for claims also frees the claims of earlier runs of this host.
-    fn start(&mut self, task: Task, recovers: bool) {
+    /// Starts a task. Until it has succeeded once, a task for claims also frees the claims of earlier runs of this host.
+    fn start(&mut self, task: Task) {
         let (Task::Claims(number) | Task::Lane(number, _)) = &task;
+        let recovers = self.unrecovered.contains(number);
         let (engine, now) = (Arc::clone(&self.host.engines[*number]), self.host.clock.now());
         let name = task.clone();
         let handle = self.running.spawn(async move {
@@ -225,13 +231,23 @@ impl Tasks {
     async fn joined(&mut self) -> Option<()> {
         let joined = self.running.join_next_with_id().await?;
         let rest = match &joined {
-            Ok((_, (_, Ok(pass)))) => {
+            Ok((_, (task, Ok(pass)))) => {
+                if let Task::Claims(number) = task {
+                    self.unrecovered.remove(number);
+                }
                 for report in &pass.reports {
                     self.host.observe(report);
                 }
-                let is_stuck =
-                    pass.reports.iter().all(|done| matches!(done.outcome, WorkOutcome::LeasedElsewhere));
-                (pass.is_full || is_stuck).then_some(REST)
+                let is_elsewhere = |done: &WorkReport| matches!(done.outcome, WorkOutcome::LeasedElsewhere);
+                let is_failed = |done: &WorkReport| matches!(done.outcome, WorkOutcome::Failed(_));
+                if pass.reports.iter().all(is_elsewhere) {
+                    Some(REST)
+                } else if pass.reports.iter().all(|done| is_elsewhere(done) || is_failed(done)) {
+                    // Work that could not be stored is still due. Without a rest, a full disk would keep the loop busy.
+                    Some(REST_AFTER_FAILURE)
+                } else {
+                    pass.is_full.then_some(REST)
+                }
             }
             Ok((_, (task, Err(error)))) => {
                 warn!(?task, error = %error.detail(), "a pass failed; it is tried again");
@@ -251,8 +267,10 @@ impl Tasks {
 }
 
 async fn claims(engine: &dyn Engine, now: Timestamp, recovers: bool) -> Result<Pass, RecordError> {
-    let mut reports = if recovers { engine.free_own_claims().await? } else { Vec::new() };
-    reports.extend(engine.free_ended_claims(now).await?);
+    let own = if recovers { engine.free_own_claims().await } else { Ok(Vec::new()) };
+    // A recovery that fails again and again must not keep the claims of other hosts from being freed.
+    let mut reports = engine.free_ended_claims(now).await?;
+    reports.extend(own?);
     Ok(Pass { reports, is_full: false })
 }
 

@@ -1,5 +1,6 @@
 //! Tests the host as a whole: its name, its loop, its lanes, and its keys.
 
+mod failing_storage;
 #[path = "../support/ground.rs"]
 mod ground;
 mod isolation;

@@ -12,13 +12,13 @@ use tokio::sync::oneshot;
 
 use crate::world::*;
 
-fn limits() -> Limits {
+pub(crate) fn limits() -> Limits {
     let retries = Retries::default().with_first(Duration::from_millis(300));
     Limits::default().with_isolation(Isolation::Inline).with_retries(retries)
 }
 
 /// Starts a host with its loop. The returned values end the loop.
-fn running(
+pub(crate) fn running(
     host: &Host,
 ) -> (oneshot::Sender<()>, tokio::task::JoinHandle<Result<(), keyway_host::HostError>>) {
     let (end, ended) = oneshot::channel::<()>();

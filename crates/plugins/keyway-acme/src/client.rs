@@ -117,7 +117,8 @@ fn accepted(answer: Answer) -> Result<Answer, Failure> {
     let is_limit = problem.kind == ProblemKind::RateLimited || matches!(status, 429 | 503);
     Err(if is_limit {
         Failure::Unavailable { retry_after: answer.retry_after, reason: problem.to_string() }
-    } else if status >= 500 {
+    } else if !(400..500).contains(&status) {
+        // A redirect comes from a gateway, for example to a page of maintenance.
         Failure::NoAnswer { reason: problem.to_string() }
     } else {
         problem.into()
@@ -149,7 +150,7 @@ mod tests {
             assert_eq!(retry_after, Some(Duration::from_secs(7)));
         }
         assert!(matches!(accepted(answer(500, "")), Err(Failure::NoAnswer { .. })));
-        assert!(matches!(accepted(answer(302, "")), Err(Failure::Problem(_))));
+        assert!(matches!(accepted(answer(302, "")), Err(Failure::NoAnswer { .. })));
         assert!(matches!(accepted(answer(404, "")), Err(Failure::Problem(_))));
     }
 }

@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     /// The server was not reached, or asked to try again later. The request had no effect.
     #[error("the ACME server cannot be reached at the moment: {reason}")]
     Unavailable { retry_after: Option<Duration>, reason: String },
-    /// There was no answer, or the server answered that it had an error. The request may have had its effect.
+    /// There was no answer, a redirect, or the server answered that it had an error. The request may have had its effect.
     #[error("the ACME server gave no usable answer: {reason}")]
     NoAnswer { reason: String },
     /// The server refused the request.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::acme::Acme;
 use crate::client::document;
-use crate::documents::{Authorization, AuthorizationStatus, ChallengeStatus};
+use crate::documents::{Authorization, AuthorizationStatus, Challenge, ChallengeStatus};
 use crate::failure::Failure;
 use crate::kept::{Kept, ShownProof};
 use crate::placement::Seen;
@@ -125,7 +125,20 @@ impl Acme {
             if self.is_late(until) {
                 break;
             }
-            longest = longest.max(self.post(&url, Some(&json!({})), until).await?.retry_after);
+            let answer = match self.post(&url, Some(&json!({})), until).await {
+                // Some servers refuse a challenge that is not pending any more. Then an earlier call had its effect, and
+                // its answer was lost.
+                Err(Failure::Problem(problem)) => {
+                    let answer = self.post(&url, None, until).await?;
+                    let challenge: Challenge = document(&answer, "a challenge")?;
+                    if challenge.status == ChallengeStatus::Pending {
+                        return Err(problem.into());
+                    }
+                    answer
+                }
+                told => told?,
+            };
+            longest = longest.max(answer.retry_after);
             proofs[at].is_announced = true;
             kept.set_proofs(proofs)?;
         }

@@ -50,7 +50,7 @@ impl Shared {
             "finalize" => self.finalize(account, number(1), &signed.payload),
             "authorization" => self.authorization(number(1)),
             "deactivate" => self.deactivate(number(1)),
-            "challenge" => self.challenge(number(1), parts.get(2).unwrap_or(&"")),
+            "challenge" => self.challenge(number(1), parts.get(2).unwrap_or(&""), &signed.payload),
             "certificate" => self.certificate(account, number(1)),
             "revokeCert" => self.revoke(&signed.payload),
             "keyChange" => self.key_change(account, &signed.payload),

@@ -194,13 +194,20 @@ impl Shared {
         challenge
     }
 
-    pub(super) fn challenge(&self, number: usize, kind: &str) -> Reply {
+    /// Answers a request for a challenge. With a payload, checks the proof. Like Pebble, refuses to check a proof again.
+    pub(super) fn challenge(&self, number: usize, kind: &str, payload: &Value) -> Reply {
         let (is_refused, is_seen) = {
             let settings = locked(&self.settings);
             (settings.refuses_proofs, settings.sees_every_proof)
         };
         let mut state = locked(&self.state);
         let Some(authorization) = state.authorizations.get(number) else { return no_such("challenge") };
+        if payload.is_null() {
+            return Reply::json(200, &self.challenge_body(&state, number, kind));
+        }
+        if authorization.stage != AuthorizationStage::Pending {
+            return Reply::problem(400, "malformed", "The challenge is not pending any more.");
+        }
         let proofs = locked(&self.proofs);
         let is_proved = state.accounts.iter().any(|account| {
             let content = format!("{}.{}", authorization.token, thumbprint(&account.key));

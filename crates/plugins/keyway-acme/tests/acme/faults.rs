@@ -121,7 +121,7 @@ fn every_operation_may_lose_its_answer() {
         let desk = Desk::new();
         let acme = desk.open();
         desk.server.set(|settings| settings.lost = Some(operation.into()));
-        certified(&acme, &TestOrder::new("order", &["door.example.com"]));
+        certified(&acme, &TestOrder::new("order", &["door.example.com", "gate.example.com"]));
         assert_eq!(desk.server.finalizations(), [1], "{operation}");
         assert_eq!(desk.server.proofs(), [], "{operation}");
         assert_eq!(desk.server.count("newAccount"), 1 + u32::from(operation == "newAccount"), "{operation}");

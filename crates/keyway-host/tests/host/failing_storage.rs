@@ -1,0 +1,103 @@
+//! Tests the loop of a host whose storage engine fails for a while.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use keyway_host::grants::Phase;
+use keyway_issuers::Capabilities;
+use keyway_storage::{
+    Batch, CommitOutcome, KeyRange, Layered, Memory, Page, Storage, StorageError, StorageLayer,
+};
+
+use crate::run::running;
+use crate::world::*;
+
+/// An engine whose scans or commits fail while a flag is set.
+#[derive(Debug, Default)]
+struct Failing {
+    memory: Memory,
+    scans_fail: AtomicBool,
+    commits_fail: AtomicBool,
+    failed_commits: AtomicUsize,
+}
+
+fn failure() -> StorageError {
+    StorageError::Unavailable { retry_after: None }
+}
+
+impl StorageLayer for Failing {
+    type Inner = Memory;
+
+    fn inner(&self) -> &Memory {
+        &self.memory
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        if self.scans_fail.load(Ordering::SeqCst) {
+            return Err(failure());
+        }
+        self.memory.scan(range, after, limit).await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
+        if self.commits_fail.load(Ordering::SeqCst) {
+            self.failed_commits.fetch_add(1, Ordering::SeqCst);
+            return Err(failure());
+        }
+        self.memory.commit(batch).await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_recovery_that_failed_is_repeated() {
+    let engine = Arc::new(Layered(Failing::default()));
+    let storage: Arc<dyn Storage> = Arc::clone(&engine) as _;
+    let keys = ring();
+    let world = World::new(Capabilities::MINIMAL.reconciles(true));
+    world.set(Request::HangsAfter);
+    let first = host(&storage, &keys, service(&world)).start().await.unwrap();
+    let door = svc();
+    let asked = first.grants().request(&door, plain_request("joe"));
+    assert!(tokio::time::timeout(Duration::from_millis(50), asked).await.is_err());
+    drop(first);
+
+    let host = host(&storage, &keys, service(&world)).start().await.unwrap();
+    engine.0.scans_fail.store(true, Ordering::SeqCst);
+    let (end, run) = running(&host);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    engine.0.scans_fail.store(false, Ordering::SeqCst);
+    // The claim of the first run lasts for a minute. Only a recovery frees it before.
+    let mut phase = None;
+    for _ in 0..400 {
+        phase = host.grants().list(&user("joe").user).await.unwrap().first().map(|grant| grant.state.phase);
+        if phase == Some(Phase::Granted) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(phase, Some(Phase::Granted));
+    end.send(()).unwrap();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_cannot_be_stored_waits() {
+    let engine = Arc::new(Layered(Failing::default()));
+    let storage: Arc<dyn Storage> = Arc::clone(&engine) as _;
+    let world = World::plain();
+    let host =
+        host(&storage, &ring(), service(&world)).grant_limits(crate::run::limits()).start().await.unwrap();
+    let issued = granted(host.grants().request(&svc(), plain_request("joe")).await);
+    world.change(|world| world.revocations_to_fail = 1);
+    host.grants().revoke(issued.grant, user("joe")).await.unwrap_err();
+    engine.0.commits_fail.store(true, Ordering::SeqCst);
+    let (end, run) = running(&host);
+    tokio::time::sleep(Duration::from_millis(900)).await;
+    let failed = engine.0.failed_commits.load(Ordering::SeqCst);
+    assert!((1..5).contains(&failed), "{failed}");
+    engine.0.commits_fail.store(false, Ordering::SeqCst);
+    until("it is revoked", || world.credentials() == 0).await;
+    end.send(()).unwrap();
+    run.await.unwrap().unwrap();
+}
