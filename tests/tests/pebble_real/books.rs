@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::exchange::{Answer, Request};
+use super::proxy::NEW_ORDER;
 
 /// The requests of one order.
 #[derive(Clone, Debug, Default)]
@@ -47,7 +48,7 @@ impl Books {
         let is_refused_nonce = body["type"].as_str().is_some_and(|kind| kind.ends_with(":badNonce"));
         self.refused_nonces += usize::from(is_refused_nonce);
         let is_success = (200..300).contains(&answer.status);
-        let order = match answer.header("location").filter(|_| request.path == "/order-plz" && is_success) {
+        let order = match answer.header("location").filter(|_| request.path == NEW_ORDER && is_success) {
             Some(location) => {
                 self.replaced.extend(replaced_by(request));
                 path(location)

@@ -23,6 +23,8 @@ use super::server::{Identity, Server};
 const RETRY_AFTER: &str = "1";
 /// The headers of an answer that the proxy passes on.
 const HEADERS: [&str; 4] = ["replay-nonce", "location", "link", "content-type"];
+/// The page of Pebble for new orders.
+pub(crate) const NEW_ORDER: &str = "/order-plz";
 /// The page with renewal information, which this version of Pebble does not have.
 const RENEWAL_INFORMATION: &str = "/renewal-info";
 
@@ -43,6 +45,9 @@ struct Shared {
     new_orders: AtomicUsize,
     requests: AtomicUsize,
     books: Mutex<Books>,
+    /// Passes new orders on one after the other. Pebble 2.4 hangs for ever if it looks for a valid authorization for one
+    /// new order while it makes the challenges of another one: the two take the same two locks in opposite order.
+    order: Mutex<()>,
     is_ended: AtomicBool,
 }
 
@@ -73,6 +78,7 @@ impl Proxy {
             new_orders: AtomicUsize::new(0),
             requests: AtomicUsize::new(0),
             books: Mutex::default(),
+            order: Mutex::default(),
             is_ended: AtomicBool::new(false),
         });
         let serving = Arc::clone(&shared);
@@ -153,12 +159,15 @@ impl Shared {
             let answer = Answer::json(200, &json!({ "suggestedWindow": window }));
             return Ok(answer.with_header("Retry-After", "21600"));
         }
-        if request.path == "/order-plz" && is_turn(&self.new_orders, self.faults.limited_every) {
+        let is_new_order = request.path == NEW_ORDER;
+        if is_new_order && is_turn(&self.new_orders, self.faults.limited_every) {
             let kind = "urn:ietf:params:acme:error:rateLimited";
             let answer = Answer::json(429, &json!({ "type": kind, "detail": "Too many orders." }));
             return Ok(answer.with_header("Retry-After", RETRY_AFTER));
         }
+        let turn = is_new_order.then(|| self.order.lock().expect("no thread panics within it"));
         let mut answer = self.passed_on(request).map_err(io::Error::other)?;
+        drop(turn);
         let Ok(mut body) = serde_json::from_slice::<Value>(&answer.body) else { return Ok(answer) };
         if request.path == "/dir" {
             body["renewalInfo"] = format!("https://{}{RENEWAL_INFORMATION}", self.host).into();
