@@ -203,13 +203,17 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
         None => {}
     }
     if is_done {
-        return OrderState { failures: 0, ..next }.living_on(now);
+        return next.living_on(now);
     }
-    next.failures = next.failures.saturating_add(1);
+    let failures = next.failures.saturating_add(1);
     let is_final = matches!(answered.answer, Answer::Unsupported | Answer::Broken);
-    let at = next_try(limits, next.failures, answered.again).filter(|_| !is_final);
-    next.scheduled = at.map(|at| Scheduled { action: Action::Revoke, at });
-    next
+    match next_try(limits, failures, answered.again).filter(|_| !is_final) {
+        Some(at) => {
+            OrderState { failures, scheduled: Some(Scheduled { action: Action::Revoke, at }), ..next }
+        }
+        // A late certificate that cannot be revoked does not end the renewal of the order's own.
+        None => OrderState { failures: 0, scheduled: next.renews(), ..next },
+    }
 }
 
 /// Returns the action that a plugin requested. A modification is possible only if there is a change to send, and a

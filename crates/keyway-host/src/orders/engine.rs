@@ -116,7 +116,8 @@ impl Orders {
     ///
     /// # Errors
     /// [`OrdersError::Request`] names the field; [`OrdersError::Policy`], [`OrdersError::Ca`],
-    /// [`OrdersError::Route`]; [`OrdersError::Record`].
+    /// [`OrdersError::Route`]; [`TransitionError::Deleted`] for the request id of a deleted order with a certificate;
+    /// [`OrdersError::Record`].
     ///
     /// # Cancel safety
     /// A dropped future leaves the order placed or not. With a request id, the call can be repeated.
@@ -127,10 +128,14 @@ impl Orders {
             None => random()?,
         };
         let address = Address { scope: self.scope(&order.owner), id };
-        if order.request.is_some()
-            && let Some(known) = journal.load(address).await?.and_then(|known| self.view(&known))
-        {
-            return Ok(known);
+        if order.request.is_some() {
+            if let Some(known) = journal.load(address).await?.and_then(|known| self.view(&known)) {
+                return Ok(known);
+            }
+            // The order would share the id of the deleted one: the authority would return that one's certificate.
+            if self.worker.workflow.log.holds(address).await? {
+                return Err(TransitionError::Deleted.into());
+            }
         }
         let valid = validate(&order.metadata)?;
         self.check_custom(&order.owner, &order.metadata, &valid)?;
@@ -265,8 +270,8 @@ impl Orders {
         self.submit_event(entry, Event::Cancel { now: self.worker.clock.now() }).await
     }
 
-    /// Revokes the certificate of an order. The host's loop tells the authority, and retries after a failure, unless
-    /// the failure is final or the attempts are used up. [`OrderState::revocation`](super::OrderState::revocation)
+    /// Revokes the certificate of an order, also one in quarantine. The host's loop tells the authority, and retries
+    /// after a failure, unless the failure is final or the attempts are used up. [`OrderState::revocation`](super::OrderState::revocation)
     /// tells whether the authority has revoked the certificate, and the log of issued certificates has the time.
     /// Revoking a revoked certificate succeeds. A repeated call after a failure starts the retries anew (decision B18).
     ///
@@ -420,10 +425,11 @@ impl Orders {
         metadata: &OrderMetadata,
         valid: &ValidRequest,
     ) -> Result<(), PolicyRefusal> {
-        match (valid, metadata.request_data()) {
-            (ValidRequest::Custom, Ok(request)) => self.check_policy(owner, &ValidRequest::Pkcs10(request)),
-            _ => Ok(()),
+        if !matches!(valid, ValidRequest::Custom) {
+            return Ok(());
         }
+        let Ok(request) = metadata.request_data() else { return Ok(()) };
+        self.check_policy(owner, &ValidRequest::Pkcs10(request))
     }
 
     fn check_policy(&self, owner: &Owner, request: &ValidRequest) -> Result<(), PolicyRefusal> {

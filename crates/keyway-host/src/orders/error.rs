@@ -87,7 +87,7 @@ impl PluginError for OrdersError {
         match self {
             Self::Refused(refusal) => match refusal {
                 TransitionError::NoOrder => ErrorKind::NotFound,
-                TransitionError::Exists => ErrorKind::AlreadyExists,
+                TransitionError::Exists | TransitionError::Deleted => ErrorKind::AlreadyExists,
                 TransitionError::NotModifiable | TransitionError::NotRevocable => ErrorKind::Unsupported,
                 TransitionError::Undecided => ErrorKind::Indeterminate,
                 _ => ErrorKind::Conflict,

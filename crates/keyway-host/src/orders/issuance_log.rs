@@ -152,6 +152,11 @@ impl IssuanceLog {
         self.0.added(Entry::new(address, entry), Logged::default())
     }
 
+    /// Tells whether the log has the certificate of an order.
+    pub(super) async fn holds(&self, address: Address) -> Result<bool, RecordError> {
+        Ok(self.0.load(address).await?.is_some())
+    }
+
     /// Records that a certificate was revoked. A repeated call changes nothing.
     pub(super) async fn note_revocation(&self, address: Address, now: Timestamp) -> Result<(), RecordError> {
         for _ in 0..ATTEMPTS {

@@ -180,6 +180,9 @@ pub enum TransitionError {
     /// An order with this id exists.
     #[error("there is an order with this id already")]
     Exists,
+    /// The request id belongs to a deleted order that got a certificate.
+    #[error("an order with this request id got a certificate and was deleted: use another request id")]
+    Deleted,
     /// A worker works on the order, or nothing is due.
     #[error("the order is being worked on, or nothing is due: try again later")]
     NotDue,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyway_certificates::{CertificateStatus, RevocationReason};
 
-use super::super::state::{Late, OrderStatus};
+use super::super::state::{Late, OrderStatus, Renewing};
 use super::*;
 use crate::work::Retries;
 
@@ -299,6 +299,16 @@ fn a_certificate_that_comes_after_a_cancel_is_kept_and_revoked() {
 }
 
 #[test]
+fn a_late_certificate_that_cannot_be_revoked_leaves_the_renewal() {
+    let late = Some(Late { certificate: certificate("late").certificate, revoked: false });
+    let revoke = Some(Scheduled { action: Action::Revoke, at: at(2_000) });
+    let renewal = Some(Renewing { due: at(9_000), next: at(9_000), id: None });
+    let revoking = OrderState { late, renewal, scheduled: revoke, ..state(Phase::Finished(End::Generated)) };
+    let failed = next(&revoking, Standing::Ours, reply(Answer::Unsupported, can()));
+    assert_eq!(failed.scheduled, Some(Scheduled { action: Action::Renew, at: at(9_000) }));
+}
+
+#[test]
 fn a_certificate_is_revoked_and_the_order_stays_as_it_ended() {
     let wanted = |can| Event::Revoke { now: at(3_000), reason: RevocationReason::KeyCompromise, can };
     let able = can().revokes(true);
@@ -308,7 +318,10 @@ fn a_certificate_is_revoked_and_the_order_stays_as_it_ended() {
         let refused = stepped(&state(phase), Standing::Free, wanted(able)).err();
         assert_eq!(refused, Some(TransitionError::NoCertificate), "{phase:?}");
     }
-    let ready = OrderState { certificate: Some(certificate("c")), ..state(Phase::Finished(End::Generated)) };
+    let with_one = |end| OrderState { certificate: Some(certificate("c")), ..state(Phase::Finished(end)) };
+    let quarantined = next(&with_one(End::Failed), Standing::Free, wanted(able));
+    assert_eq!(quarantined.scheduled.map(|scheduled| scheduled.action), Some(Action::Revoke));
+    let ready = with_one(End::Generated);
     assert_eq!(stepped(&ready, Standing::Free, wanted(can())).err(), Some(TransitionError::NotRevocable));
     let revoking = next(&ready, Standing::Free, wanted(able));
     let asked = stepped(&revoking, Standing::Free, woken(3_000)).unwrap();

@@ -31,7 +31,7 @@ impl NewOrder {
     }
 
     /// Sets the caller's own id of the request. If the request is repeated with this id, the host returns the order of
-    /// the first request.
+    /// the first request. An id serves only one order: take another id after the order is deleted.
     #[must_use]
     pub fn with_request_id(mut self, request: impl Into<String>) -> Self {
         self.request = Some(request.into());

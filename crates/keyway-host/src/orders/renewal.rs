@@ -131,7 +131,7 @@ fn changed(state: &OrderState, standing: Standing, change: impl FnOnce(&mut Rene
         _ => return beside(standing, state.clone()),
     }
     let now = next.since;
-    settled(OrderState { failures: 0, ..next }.living_on(now))
+    settled(next.living_on(now))
 }
 
 fn renews_next(state: &OrderState) -> bool {

@@ -347,14 +347,15 @@ impl OrderState {
 
     /// Schedules the remaining action of a finished order: a revocation first, then the renewal.
     pub(super) fn living_on(self, now: Timestamp) -> Self {
-        let renews =
-            self.renewal.as_ref().filter(|renewal| renewal.id.is_none() && self.revocation.is_none());
-        let scheduled = match (self.to_revoke(), renews) {
-            (Some(_), _) => Some(Scheduled { action: Action::Revoke, at: now }),
-            (None, Some(renewal)) => Some(Scheduled { action: Action::Renew, at: renewal.next }),
-            (None, None) => None,
-        };
-        Self { scheduled, ..self }
+        let revokes = self.to_revoke().map(|_| Scheduled { action: Action::Revoke, at: now });
+        Self { scheduled: revokes.or(self.renews()), failures: 0, ..self }
+    }
+
+    /// Returns the renewal, if it is wanted and not placed yet.
+    pub(super) fn renews(&self) -> Option<Scheduled> {
+        let renewal = self.renewal.as_ref().filter(|renewal| renewal.id.is_none())?;
+        let is_wanted = self.revocation.is_none();
+        is_wanted.then_some(Scheduled { action: Action::Renew, at: renewal.next })
     }
 
     /// Tells whether a notice of a past event is undelivered, which delays the removal of the record. A notice of

@@ -70,8 +70,8 @@ pub(super) fn delete(
     Ok(if next.is_settled() { Step::gone() } else { beside(standing, next) })
 }
 
-/// Schedules the revocation of the certificate of an order that ended with a certificate. The order's phase stays the
-/// same (decision B18).
+/// Schedules the revocation of the certificate of a finished order, which may be in quarantine. The order's phase stays
+/// the same (decision B18).
 pub(super) fn revoke(
     state: &OrderState,
     standing: Standing,
@@ -79,7 +79,8 @@ pub(super) fn revoke(
     reason: RevocationReason,
     can: Capabilities,
 ) -> Result<Step, TransitionError> {
-    if state.phase != Phase::Finished(End::Generated) {
+    // A certificate in quarantine broke a rule of the host, but the authority did issue it.
+    if state.certificate.is_none() || !matches!(state.phase, Phase::Finished(End::Generated | End::Failed)) {
         return Err(TransitionError::NoCertificate);
     }
     if !can.revokes {

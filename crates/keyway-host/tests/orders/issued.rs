@@ -12,7 +12,8 @@ use keyway_certificates::{
 use keyway_conformance::certificates::ScriptedCa;
 use keyway_core::{ErrorKind, Json, JsonObject, PluginError};
 use keyway_host::orders::{
-    AllowList, Authority, End, IssuedBy, KeyType, NamePattern, NewOrder, Order, OrderStatus, Phase, Rule,
+    AllowList, Authority, End, IssuedBy, KeyType, NamePattern, NewOrder, Order, OrderStatus, OrdersError,
+    Phase, Rule, TransitionError,
 };
 use keyway_storage::Storage;
 
@@ -141,16 +142,19 @@ async fn a_certificate_and_its_entry_in_the_log_are_one_commit() {
 }
 
 #[tokio::test]
-async fn an_order_whose_deleted_namesake_is_in_the_log_comes_to_its_end() {
+async fn the_request_id_of_a_deleted_order_with_a_certificate_is_refused() {
     let ca = ScriptedCa::new().with_certificate(issued(CERTIFICATE, ROOT));
     let again = || simple_cmc().with_request_id("again");
-    let (world, first) = ended(ca, again(), Duration::ZERO).await;
+    let (world, first) = ended(ca.clone(), again(), Duration::ZERO).await;
     assert!(world.delete(&joe(), &first.id).await.unwrap().is_none());
-    let second = world.submit(again()).await.unwrap();
-    assert_eq!(second.id, first.id);
+    let effects = ca.effects().len();
+    let refused = world.submit(again()).await.unwrap_err();
+    assert!(matches!(refused, OrdersError::Refused(TransitionError::Deleted)), "{refused}");
+    assert_eq!(refused.kind(), ErrorKind::AlreadyExists);
     world.work().await;
-    assert_eq!(world.look(&second).await.state.phase, Phase::Finished(End::Generated));
-    assert_eq!(world.issued(IssuedBy::Serial("1f2e3d"), None, 9).await.unwrap().entries.len(), 1);
+    assert_eq!(ca.effects().len(), effects);
+    assert!(world.list(&joe()).await.unwrap().is_empty());
+    world.submit(simple_cmc().with_request_id("another")).await.unwrap();
 }
 
 #[tokio::test]
