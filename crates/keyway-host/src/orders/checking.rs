@@ -66,9 +66,11 @@ fn check_parts(
     }
 }
 
-/// Returns the names that a policy judges: the alternative names, and the common names of the subject.
+/// Returns the names that a policy judges: the alternative names, and the common names and e-mail addresses of the
+/// subject.
 pub(super) fn judged(names: &[AlternativeName], subject: &DistinguishedName) -> Vec<String> {
-    names.iter().map(|name| name.text().into_owned()).chain(subject.common_names()).collect()
+    let of_subject = subject.common_names().into_iter().chain(subject.email_addresses());
+    names.iter().map(|name| name.text().into_owned()).chain(of_subject).collect()
 }
 
 /// Asks the policy of the host.
@@ -80,4 +82,16 @@ pub(super) fn allowed(
     let Some(policy) = policy else { return Ok(()) };
     let panicked = || PolicyRefusal::Other { rule: "the policy of the host panicked".to_owned() };
     contain(|| policy.check(owner, asked)).unwrap_or_else(|_| Err(panicked()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_address_of_the_subject_is_judged_like_an_alternative_name() {
+        let names = [AlternativeName::dns("www.example.org").unwrap()];
+        let subject = "CN=www,emailAddress=ceo@example.org,O=Example".parse().unwrap();
+        assert_eq!(judged(&names, &subject), ["www.example.org", "www", "ceo@example.org"]);
+    }
 }

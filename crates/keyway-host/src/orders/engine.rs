@@ -441,7 +441,7 @@ impl Orders {
                 allowed(policy, owner, &asked.with_key_type(request.public_key().key_type()))
             }
             ValidRequest::StoredKey(stored) => {
-                let names = stored.subject.common_names();
+                let names = judged(&stored.names, &stored.subject);
                 allowed(policy, owner, &Asked::new(names.iter().map(String::as_str)))
             }
             // The host learns the names from the certificate at the latest, and checks them then.

@@ -24,7 +24,8 @@ pub trait OrderPolicy: fmt::Debug + Send + Sync {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Asked<'a> {
-    /// Each name that the certificate is to have: host names, addresses, and the common name.
+    /// Each name that the certificate is to have: the alternative names, and the common names and e-mail addresses of
+    /// the subject.
     pub names: Vec<&'a str>,
     /// The key.
     pub key: AskedKey,

@@ -71,6 +71,12 @@ impl DistinguishedName {
         display::values(&self.0, "CN")
     }
 
+    /// Returns all e-mail addresses, as [`common_names`](Self::common_names) returns the common names. Old programs
+    /// trust an address in the subject as they trust an alternative name.
+    pub fn email_addresses(&self) -> Vec<String> {
+        display::values(&self.0, "emailAddress")
+    }
+
     /// Returns the name in DER.
     pub fn to_der(&self) -> Vec<u8> {
         // This cannot fail: the parts of a name are in DER already, and far below the maximum length.
