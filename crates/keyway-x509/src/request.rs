@@ -18,6 +18,9 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use crate::signature::{self, SignatureFault, object_name};
 use crate::{AlternativeName, DistinguishedName, PublicKey, RequestError, pem};
 
+/// The attribute in which old programs of Microsoft put the extensions of a request.
+const MICROSOFT_EXTENSIONS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.14");
+
 /// The labels of a request. Old programs write the second one.
 const LABELS: [&str; 2] = ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"];
 
@@ -187,6 +190,10 @@ struct Signed {
 
 fn extensions(information: &CertReqInfo) -> Result<Vec<RequestedExtension>, RequestError> {
     let malformed = || RequestError::Malformed { part: "extensions" };
+    // OpenSSL also reads the extensions of this attribute, so a certificate could get names that were not checked.
+    if information.attributes.iter().any(|attribute| attribute.oid == MICROSOFT_EXTENSIONS) {
+        return Err(malformed());
+    }
     let mut requests = information.attributes.iter().filter(|attribute| attribute.oid == ExtensionReq::OID);
     let Some(attribute) = requests.next() else { return Ok(Vec::new()) };
     if requests.next().is_some() || attribute.values.len() != 1 {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use keyway_certificates::{CertificateError, CertificateStatus, IssuedCertificate, RetryMethod};
 use keyway_core::{CallError, Effect, ErrorKind, PluginError as _};
 
-use super::machine::{Answer, Answered, Command, Step, after_unknown, next_try};
+use super::machine::{Answer, Answered, Command, Step, after_unknown, next_try, next_wait};
 use super::state::{
-    About, Action, Cancel, End, Late, Notice, OrderState, Phase, Revocation, Scheduled, ToRevoke,
+    About, Action, Cancel, End, Late, Notice, OrderState, Phase, Revocation, Revoking, Scheduled,
 };
 use super::wishes::beside;
 use crate::work::{Again, Limits, Standing, stretched};
@@ -31,8 +31,8 @@ impl Answer {
 /// Only the answer of the worker that holds the claim on the order counts. There is one exception: a certificate is
 /// kept, even if it arrives late or from a worker that lost its claim (decision B17).
 pub(super) fn answered(limits: &Limits, state: &OrderState, standing: Standing, answered: Answered) -> Step {
-    if let Answer::Generated(certificate) = &answered.answer {
-        return generated(state, standing, certificate, &answered);
+    if let Answer::Generated(certificate) | Answer::Rejected(Some(certificate)) = &answered.answer {
+        return issued(state, standing, certificate, &answered);
     }
     match state.phase {
         Phase::Asking(action) if standing == Standing::Ours => {
@@ -48,14 +48,17 @@ pub(super) fn settled(state: OrderState) -> Step {
     if state.is_settled() { Step::gone() } else { Step::to(state) }
 }
 
-fn generated(
+/// Computes the step that a certificate causes, even if it broke a rule: the authority did issue it.
+fn issued(
     state: &OrderState,
     standing: Standing,
     certificate: &IssuedCertificate,
     answered: &Answered,
 ) -> Step {
+    // The same certificate may come again with another chain.
+    let own = state.certificate.as_ref().map(|own| &own.certificate);
     let late = state.late.as_ref().map(|late| &late.certificate);
-    if state.certificate.as_ref() == Some(certificate) || late == Some(&certificate.certificate) {
+    if [own, late].contains(&Some(&certificate.certificate)) {
         return beside(standing, state.clone());
     }
     let now = answered.again.now;
@@ -68,6 +71,10 @@ fn generated(
             Step::to(canceled.with_late(certificate, answered))
         }
         _ if !goes_on => beside(standing, told.with_late(certificate, answered)),
+        _ if matches!(answered.answer, Answer::Rejected(_)) => {
+            let rejected = OrderState { certificate: Some(certificate.clone()), ..told };
+            settled(rejected.finished(now, End::Failed))
+        }
         _ => {
             let next = OrderState { certificate: Some(certificate.clone()), failures: 0, ..told };
             if !answered.setup.keeps {
@@ -87,20 +94,23 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
     let Again { now, .. } = answered.again;
     let told = state.told(&answered);
     match answered.answer {
-        Answer::Rejected(certificate) => OrderState { certificate, ..told.finished(now, End::Failed) },
         Answer::WaitingForCa | Answer::ClientDataIssue => accepted(limits, told, action, &answered),
         Answer::Canceled => told.finished(now, End::Canceled),
-        Answer::InvalidOperation | Answer::Broken => told.finished(now, End::Failed),
+        Answer::InvalidOperation | Answer::Broken | Answer::Rejected(None) => told.finished(now, End::Failed),
         Answer::CaUnavailable | Answer::Unavailable => unavailable(limits, told, action, &answered),
         Answer::Unsupported => unsupported(limits, told, action, &answered),
         Answer::Unanswered => match after_unknown(state, action, answered.setup.can) {
             Some(next) => again(limits, told.with_unknown(action), next, &answered),
             None => told.undecided(now),
         },
+        // The failures still count. Otherwise a call that fails each time would be repeated for ever.
+        Answer::NothingHappened if told.failures >= limits.retries.attempts => {
+            told.finished(now, End::Failed)
+        }
         Answer::NothingHappened => {
             let action = told.unknown.unwrap_or(Action::Issue);
             let is_placed = told.is_placed && action != Action::Issue;
-            let next = OrderState { unknown: None, is_placed, failures: 0, ..told };
+            let next = OrderState { unknown: None, is_placed, ..told };
             next.waiting(now, Scheduled { action, at: now })
         }
         Answer::Happened => {
@@ -113,8 +123,8 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
             told.waiting(now, Scheduled { action: Action::Check, at: now })
         }
         Answer::CannotTell => told.undecided(now),
-        // The function `generated` handles `Answer::Generated`. Only a finished order gets the answer `Revoked`.
-        Answer::Generated(_) | Answer::Revoked => told,
+        // The function `issued` handles certificates. Only a finished order gets the answer `Revoked`.
+        Answer::Generated(_) | Answer::Rejected(Some(_)) | Answer::Revoked => told,
     }
 }
 
@@ -150,7 +160,8 @@ fn unavailable(limits: &Limits, told: OrderState, action: Action, answered: &Ans
 }
 
 /// Schedules an action after a failure (decision B7). When the retries are used up, the order fails, or waits for a
-/// person's decision if it is unknown what the plugin did.
+/// person's decision if it is unknown what the plugin did. For a renewal, an authority that cannot be reached is asked
+/// without end: nothing else places a renewal again.
 fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered) -> OrderState {
     let Again { now, retry_after, jitter } = answered.again;
     let failures = told.failures.saturating_add(1);
@@ -158,7 +169,10 @@ fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered)
     // waits at least as long as before a usual check.
     let delay = Some(limits.check_every).filter(|_| answered.answer != Answer::Unanswered);
     let again = Again { now, retry_after: retry_after.or(delay), jitter };
-    match next_try(limits, failures, again) {
+    let is_endless = answered.renews && answered.answer != Answer::Unanswered;
+    let at =
+        if is_endless { Some(next_wait(limits, failures, again)) } else { next_try(limits, failures, again) };
+    match at {
         Some(at) => OrderState { failures, ..told }.waiting(now, Scheduled { action, at }),
         None if answered.answer == Answer::Unanswered => told.undecided(now),
         None => told.finished(now, End::Failed),
@@ -186,31 +200,30 @@ fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Ans
 
 /// Computes the state after the revocation of a certificate succeeded or failed. The order stays finished, with the
 /// same result.
+///
+/// The answer is about the certificate and the reason that the plugin was asked about. The owner may have asked for
+/// another revocation meanwhile, which is scheduled already.
 fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
     let (mut next, now) = (state.clone(), answered.again.now);
-    let is_done = answered.answer == Answer::Revoked;
-    match state.to_revoke() {
-        Some(ToRevoke::Own(..)) => {
-            next.revocation = next.revocation.map(|wanted| Revocation {
-                revoked: is_done,
-                message: answered.message.clone(),
-                ..wanted
-            });
+    let revoked = answered.answer == Answer::Revoked;
+    let is_wanted = answered.revoking == state.revoking();
+    match answered.revoking {
+        Some(Revoking::Own { reason, since }) if revoked || is_wanted => {
+            next.revocation = Some(Revocation { reason, since, revoked, message: answered.message.clone() });
         }
-        Some(ToRevoke::Late(_)) => {
-            next.late = next.late.map(|late| Late { revoked: is_done, ..late });
-        }
-        None => {}
+        Some(Revoking::Late) => next.late = next.late.map(|late| Late { revoked, ..late }),
+        _ => {}
     }
-    if is_done {
+    if revoked {
         return next.living_on(now);
     }
-    let failures = next.failures.saturating_add(1);
+    if !is_wanted {
+        return next;
+    }
     let is_final = matches!(answered.answer, Answer::Unsupported | Answer::Broken);
-    match next_try(limits, failures, answered.again).filter(|_| !is_final) {
-        Some(at) => {
-            OrderState { failures, scheduled: Some(Scheduled { action: Action::Revoke, at }), ..next }
-        }
+    // The call counted as a failure when it began.
+    match next_try(limits, next.failures, answered.again).filter(|_| !is_final) {
+        Some(at) => OrderState { scheduled: Some(Scheduled { action: Action::Revoke, at }), ..next },
         // A late certificate that cannot be revoked does not end the renewal of the order's own.
         None => OrderState { failures: 0, scheduled: next.renews(), ..next },
     }

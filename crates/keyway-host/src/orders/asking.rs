@@ -47,10 +47,17 @@ impl OrderWorkflow {
             claim: on.entry.claim.clone(),
             limits: self.limits,
         };
-        let order = match self.read_order(on, state, action, saver) {
-            Ok(order) => order,
+        let (order, is_verified) = match self.read_order(on, state, action, saver) {
+            Ok(read) => read,
             Err(error) => return self.answered(on, state.plugin_meta.clone(), Err(error)),
         };
+        // Once the authority may have the order, its certificate is judged instead.
+        if action == Action::Issue
+            && !(is_verified || state.is_placed)
+            && let Err(refusal) = self.permit_again(placed, &order.metadata)
+        {
+            return self.refused(on, state, refusal);
+        }
         let plugin_meta = order.plugin_meta.clone();
         let told = self.call(on, state, action, order).await;
         if let Err(error) = &told {
@@ -99,18 +106,31 @@ impl OrderWorkflow {
         called.map(|outcome| Told::Outcome(outcome, asked))
     }
 
-    fn answered(&self, on: &Claimed<'_, Self>, plugin_meta: Wiped<String>, told: Result<Told>) -> Done {
-        let setup = self.setup(&on.entry.fixed.authority);
-        let mut answered = Answered {
+    /// Ends an order that the host does not send to its authority.
+    fn refused(&self, on: &Claimed<'_, Self>, state: &OrderState, refusal: OrdersError) -> Done {
+        let mut answered = self.unanswered(on, state.plugin_meta.clone());
+        (answered.answer, answered.message) = (Answer::Broken, one_line(refusal.to_string()));
+        Carried::failed(Event::Answered(Box::new(answered)), refusal)
+    }
+
+    /// Returns the facts about a call without its answer.
+    fn unanswered(&self, on: &Claimed<'_, Self>, plugin_meta: Wiped<String>) -> Answered {
+        Answered {
             answer: Answer::CannotTell,
             message: String::new(),
             retry_method: None,
             plugin_meta,
             again: on.again(None),
-            setup,
+            setup: self.setup(&on.entry.fixed.authority),
             facts: None,
             renew_at: None,
-        };
+            renews: on.entry.fixed.chain.is_some(),
+            revoking: on.entry.state.as_ref().and_then(OrderState::revoking),
+        }
+    }
+
+    fn answered(&self, on: &Claimed<'_, Self>, plugin_meta: Wiped<String>, told: Result<Told>) -> Done {
+        let mut answered = self.unanswered(on, plugin_meta);
         let failure = match told {
             Ok(Told::Answer(answer)) => {
                 answered.answer = answer;
@@ -225,27 +245,28 @@ fn revocation(on: &Claimed<'_, OrderWorkflow>, state: &OrderState) -> Result<Cer
 }
 
 impl OrderWorkflow {
-    /// Builds the order that the plugin gets.
+    /// Builds the order that the plugin gets. Also tells whether this host has verified it since it was placed.
     fn read_order(
         &self,
         on: &Claimed<'_, Self>,
         state: &OrderState,
         action: Action,
         saver: Saver,
-    ) -> Result<CertificateOrder> {
+    ) -> Result<(CertificateOrder, bool)> {
         let id = &on.entry.address.id;
         let action = if action == Action::Reconcile { state.unknown.unwrap_or(action) } else { action };
         let changed = state.changing.as_ref().filter(|_| action == Action::Modify);
         let metadata = read_metadata(changed.unwrap_or(&state.metadata))?;
         let request = OrderRequest::new(metadata).with_context(context(&on.entry.fixed));
-        let OrderRequest { metadata, context, .. } = self.verified.take(id, request);
+        let (OrderRequest { metadata, context, .. }, is_verified) = self.verified.take(id, request);
         let plugin_meta = PluginMeta::new(read_object(&state.plugin_meta)?, Arc::new(saver));
         let order = CertificateOrder::new(order_id(id), intent(id, state, action), metadata, plugin_meta)
             .with_context(context);
-        Ok(match changed {
+        let order = match changed {
             Some(_) => order.with_previous_metadata(read_metadata(&state.metadata)?),
             None => order,
-        })
+        };
+        Ok((order, is_verified))
     }
 }
 

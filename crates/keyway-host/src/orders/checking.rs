@@ -1,14 +1,22 @@
 //! Checks the request of an order before an authority is called, and checks the certificate that the authority returns.
 
+use std::sync::Arc;
+
 use keyway_certificates::{
     CertificateOrder, IssuedCertificate, OrderMetadata, Owner, Pem, Pkcs10, RequestContext, RequestType,
 };
 use keyway_core::Timestamp;
-use keyway_x509::{AlternativeName, DistinguishedName, Expected, IssuedFacts, IssuedFault, check_issued};
+use keyway_x509::{
+    AlternativeName, CertificateRequest, DistinguishedName, Expected, IssuedFacts, IssuedFault, check_issued,
+};
 
 use super::asking::read_metadata;
+use super::error::OrdersError;
 use super::policy::{Asked, AskedKey, OrderPolicy, PolicyRefusal};
+use super::record::Placed;
 use super::state::OrderState;
+use super::validation::{RequestError, ValidRequest, validate};
+use super::workflow::OrderWorkflow;
 use crate::plugin::contain;
 
 /// Returns the expected properties of the certificate for this metadata.
@@ -73,12 +81,48 @@ pub(super) fn judged(names: &[AlternativeName], subject: &DistinguishedName) -> 
     names.iter().map(|name| name.text().into_owned()).chain(of_subject).collect()
 }
 
+/// Returns the request that a client sent with an order.
+pub(super) fn sent(metadata: &OrderMetadata, valid: &ValidRequest) -> Option<Arc<CertificateRequest>> {
+    match valid {
+        ValidRequest::Pkcs10(request) => Some(Arc::clone(request)),
+        ValidRequest::StoredKey(_) => None,
+        // Plugins sign the PKCS#10 request that an order of the type `custom` may have.
+        ValidRequest::Custom => metadata.request_data().ok(),
+    }
+}
+
+impl OrderWorkflow {
+    /// Asks the policy of the host about the request of an order. Without a request, the host learns the names and the
+    /// key from the certificate, and asks again then.
+    pub(super) fn permit(
+        &self,
+        owner: &Owner,
+        request: Option<&CertificateRequest>,
+    ) -> Result<(), PolicyRefusal> {
+        let policy = self.policy.as_deref();
+        let Some(request) = request else { return allowed(policy, owner, &Asked::default()) };
+        let names = judged(request.names(), request.subject());
+        let asked = Asked::new(names.iter().map(String::as_str));
+        allowed(policy, owner, &asked.with_key_type(request.public_key().key_type()))
+    }
+
+    /// Asks the policy again about an order that is to be sent to its authority. The host may have another policy than
+    /// when the order was placed.
+    pub(super) fn permit_again(&self, placed: &Placed, metadata: &OrderMetadata) -> Result<(), OrdersError> {
+        let valid = validate(metadata)?;
+        let request = match &placed.generated_csr {
+            Some(made) => {
+                let read = CertificateRequest::from_pem(made.as_str());
+                Some(Arc::new(read.map_err(RequestError::RequestData)?))
+            }
+            None => sent(metadata, &valid),
+        };
+        Ok(self.permit(&placed.owner, request.as_deref())?)
+    }
+}
+
 /// Asks the policy of the host.
-pub(super) fn allowed(
-    policy: Option<&dyn OrderPolicy>,
-    owner: &Owner,
-    asked: &Asked<'_>,
-) -> Result<(), PolicyRefusal> {
+fn allowed(policy: Option<&dyn OrderPolicy>, owner: &Owner, asked: &Asked<'_>) -> Result<(), PolicyRefusal> {
     let Some(policy) = policy else { return Ok(()) };
     let panicked = || PolicyRefusal::Other { rule: "the policy of the host panicked".to_owned() };
     contain(|| policy.check(owner, asked)).unwrap_or_else(|_| Err(panicked()))

@@ -11,7 +11,7 @@ use super::asking::read_metadata;
 use super::authority::{Authority, AuthorityView, Connections, RunningAuthority};
 use super::ca_table::CaTable;
 use super::cas::{Cas, refresh_due};
-use super::checking::{allowed, judged};
+use super::checking::sent;
 use super::error::OrdersError;
 use super::hosted_ca::HostedCa;
 use super::intents::{order_id, record_id};
@@ -19,14 +19,14 @@ use super::issuance_log::{IssuanceLog, IssuedBy, IssuedPage};
 use super::listeners::Listeners;
 use super::machine::{Decision, Event, TransitionError};
 use super::order::{NewOrder, Order, OrderPage};
-use super::policy::{Asked, OrderPolicy, PolicyRefusal};
+use super::policy::OrderPolicy;
 use super::record::Placed;
 use super::routing::{Route, route};
 use super::state::Phase;
 use super::stored_key::make_request;
 use super::storing::CertificateStore;
 use super::subordinate::SubordinateCas;
-use super::validation::{RequestError, ValidRequest, check_same_request, validate};
+use super::validation::{RequestError, ValidRequest, check_fixed, validate};
 use super::verified_orders::VerifiedOrders;
 use super::workflow::OrderWorkflow;
 use crate::host::{HostError, Lent};
@@ -138,8 +138,7 @@ impl Orders {
             }
         }
         let valid = validate(&order.metadata)?;
-        self.check_custom(&order.owner, &order.metadata, &valid)?;
-        let made = self.request_of(&order.owner, &valid).await?;
+        let made = self.request_of(&order.owner, &order.metadata, &valid).await?;
         let named = order.metadata.ca_id().map_err(RequestError::from)?;
         let workflow = &self.worker.workflow;
         let chosen = workflow.cas.chosen(&order.owner, named.as_ref()).await?;
@@ -240,15 +239,14 @@ impl Orders {
         metadata: &OrderMetadata,
     ) -> Result<Order, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
+        let is_made = entry.fixed.generated_csr.is_some();
+        if let Some(state) = &entry.state {
+            let before = read_metadata(&state.metadata).unwrap_or_default();
+            check_fixed(&before, metadata, is_made).map_err(RequestError::from)?;
+        }
         let valid = validate(metadata)?;
-        self.check_custom(owner, metadata, &valid)?;
-        match entry.state.as_ref().filter(|_| entry.fixed.generated_csr.is_some()) {
-            // A change must not affect the request that the host made from the stored key.
-            Some(state) => {
-                let before = read_metadata(&state.metadata).unwrap_or_default();
-                check_same_request(&before, metadata).map_err(RequestError::from)?;
-            }
-            None => self.check_policy(owner, &valid)?,
+        if !is_made {
+            self.worker.workflow.permit(owner, sent(metadata, &valid).as_deref())?;
         }
         let can = self.worker.workflow.setup(&entry.fixed.authority).can;
         let event = Event::Modify { now: self.worker.clock.now(), metadata: metadata.to_ascii(), can };
@@ -400,9 +398,14 @@ impl Orders {
     }
 
     /// Checks a request against the policy. For a stored key, the request is made here first.
-    async fn request_of(&self, owner: &Owner, valid: &ValidRequest) -> Result<MadeRequest, OrdersError> {
+    async fn request_of(
+        &self,
+        owner: &Owner,
+        metadata: &OrderMetadata,
+        valid: &ValidRequest,
+    ) -> Result<MadeRequest, OrdersError> {
         let ValidRequest::StoredKey(stored) = valid else {
-            self.check_policy(owner, valid)?;
+            self.worker.workflow.permit(owner, sent(metadata, valid).as_deref())?;
             return Ok(MadeRequest::default());
         };
         let container = stored.container.to_string();
@@ -414,39 +417,8 @@ impl Orders {
             container: container.clone(),
             error: Box::new(NewRequestError::TooLong { most: Pem::MAX_BYTES }.into()),
         })?;
-        self.check_policy(owner, &ValidRequest::Pkcs10(Arc::new(request)))?;
+        self.worker.workflow.permit(owner, Some(&request))?;
         Ok(MadeRequest { csr: Some(csr), key_container: Some(container) })
-    }
-
-    /// Checks the PKCS#10 request that an order of the type `custom` may have, because plugins sign such a request, too.
-    fn check_custom(
-        &self,
-        owner: &Owner,
-        metadata: &OrderMetadata,
-        valid: &ValidRequest,
-    ) -> Result<(), PolicyRefusal> {
-        if !matches!(valid, ValidRequest::Custom) {
-            return Ok(());
-        }
-        let Ok(request) = metadata.request_data() else { return Ok(()) };
-        self.check_policy(owner, &ValidRequest::Pkcs10(request))
-    }
-
-    fn check_policy(&self, owner: &Owner, request: &ValidRequest) -> Result<(), PolicyRefusal> {
-        let policy = self.worker.workflow.policy.as_deref();
-        match request {
-            ValidRequest::Pkcs10(request) => {
-                let names = judged(request.names(), request.subject());
-                let asked = Asked::new(names.iter().map(String::as_str));
-                allowed(policy, owner, &asked.with_key_type(request.public_key().key_type()))
-            }
-            ValidRequest::StoredKey(stored) => {
-                let names = judged(&stored.names, &stored.subject);
-                allowed(policy, owner, &Asked::new(names.iter().map(String::as_str)))
-            }
-            // The host learns the names from the certificate at the latest, and checks them then.
-            ValidRequest::Custom => allowed(policy, owner, &Asked::default()),
-        }
     }
 
     async fn submit_event(&self, entry: OrderEntry, event: Event) -> Result<Order, OrdersError> {

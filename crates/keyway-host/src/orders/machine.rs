@@ -41,7 +41,7 @@ use keyway_core::{Timestamp, Wiped};
 use keyway_x509::IssuedFacts;
 
 use super::renewal;
-use super::state::{About, Action, Cancel, End, Notice, OrderState, Phase, Scheduled};
+use super::state::{About, Action, Cancel, End, Notice, OrderState, Phase, Revoking, Scheduled};
 use super::wishes::{self, beside};
 use super::workflow::OrderWorkflow;
 use crate::records::NameTag;
@@ -105,6 +105,10 @@ pub(crate) struct Answered {
     pub(crate) facts: Option<Arc<IssuedFacts>>,
     /// The time at which the certificate is to be renewed.
     pub(crate) renew_at: Option<Timestamp>,
+    /// Whether the order renews a certificate.
+    pub(crate) renews: bool,
+    /// The revocation that the plugin was asked for, if the call was one.
+    pub(crate) revoking: Option<Revoking>,
 }
 
 /// An event in the life of an order.
@@ -238,7 +242,9 @@ pub(crate) fn step(
         } else {
             beside(standing, state.clone())
         }),
-        Event::RenewalTold { told, again } => Ok(renewal::told(state, standing, told.as_ref(), again)),
+        Event::RenewalTold { told, again } => {
+            Ok(renewal::told(limits, state, standing, told.as_ref(), again))
+        }
         Event::Renewed { id } => Ok(renewal::renewed(state, standing, id)),
         Event::NotRenewed { again } => Ok(renewal::not_renewed(limits, state, standing, again)),
         Event::NotStored { again, message } => Ok(not_stored(limits, state, standing, again, message)),
@@ -287,16 +293,21 @@ fn wake(
         Some(Scheduled { action: Action::Renew, at }) if at <= now => {
             Ok(Step::to(state.clone()).then(renewal::command(state, setup.can)))
         }
-        Some(Scheduled { action, at }) if at <= now => Ok(ask(state, action, now)),
+        Some(Scheduled { action, at }) if at <= now => Ok(ask(limits, state, action, now)),
         _ => Err(TransitionError::NotDue),
     }
 }
 
 /// Commands a call of the plugin. For a finished order, the only such call revokes a certificate, and the order stays
-/// finished.
-pub(super) fn ask(state: &OrderState, action: Action, now: Timestamp) -> Step {
+/// finished. This call counts as a failure until it is answered, so a call that kills its worker every time is not
+/// repeated at once and for ever.
+pub(super) fn ask(limits: &Limits, state: &OrderState, action: Action, now: Timestamp) -> Step {
     let mut next = OrderState { checkpointed: false, ..state.clone() };
-    if !matches!(state.phase, Phase::Finished(_)) {
+    if matches!(state.phase, Phase::Finished(_)) {
+        next.failures = next.failures.saturating_add(1);
+        let again = Again { now, retry_after: None, jitter: 0 };
+        next.scheduled = next_try(limits, next.failures, again).map(|at| Scheduled { action, at });
+    } else {
         (next.phase, next.since, next.scheduled) = (Phase::Asking(action), now, None);
     }
     match action {
@@ -337,7 +348,7 @@ fn interrupted(
         let message = "the host stopped while the CA was being asked".to_owned();
         return Step::to(OrderState { message, ..state }.undecided(now));
     };
-    ask(&state, next, now)
+    ask(limits, &state, next, now)
 }
 
 fn checkpoint(
@@ -356,8 +367,12 @@ fn checkpoint(
 /// Returns the time of the next attempt after this number of failures. Returns `None` when the attempts are used up.
 /// Only the number of attempts is limited, not the waiting time (decision B7).
 pub(super) fn next_try(limits: &Limits, failures: u32, again: Again) -> Option<Timestamp> {
-    let at = again.now.plus(limits.retries.wait(failures, again));
-    (failures < limits.retries.attempts).then_some(at)
+    (failures < limits.retries.attempts).then(|| next_wait(limits, failures, again))
+}
+
+/// Returns the time of the next attempt of a call that is repeated without a limit.
+pub(super) fn next_wait(limits: &Limits, failures: u32, again: Again) -> Timestamp {
+    again.now.plus(limits.retries.wait(failures, again))
 }
 
 fn not_stored(
@@ -372,7 +387,7 @@ fn not_stored(
     }
     let failures = state.failures.saturating_add(1);
     // Storing is repeated without a limit, because the certificate exists only in the order.
-    let at = again.now.plus(limits.retries.wait(failures, again));
+    let at = next_wait(limits, failures, again);
     let scheduled = Some(Scheduled { action: Action::Store, at });
     Step::to(OrderState { message, scheduled, failures, ..state.clone() })
 }
@@ -383,13 +398,16 @@ fn notified(limits: &Limits, state: &OrderState, standing: Standing, again: Agai
     }
     let notice = state.notice.clone().filter(|_| !delivered).and_then(|notice| {
         let failures = notice.failures.saturating_add(1);
-        Some(Notice { at: next_try(limits, failures, again)?, failures, ..notice })
+        // The listeners hear at least once that a certificate is ready (decision B13).
+        let at = match notice.about {
+            About::Ready => next_wait(limits, failures, again),
+            _ => next_try(limits, failures, again)?,
+        };
+        Some(Notice { at, failures, ..notice })
     });
     let was_ready = state.notice.as_ref().is_some_and(|notice| notice.about == About::Ready);
-    let expiring = state.expires.filter(|_| was_ready).map(|expires| {
-        let at = expires.minus(limits.expiry_notice);
-        Notice { about: About::Expiring, at, failures: 0 }
-    });
+    let told_at = state.expiry_told_at(limits).filter(|_| was_ready);
+    let expiring = told_at.map(|at| Notice { about: About::Expiring, at, failures: 0 });
     let notice = notice.or(expiring);
     super::answers::settled(OrderState { notice, ..state.clone() })
 }

@@ -42,6 +42,11 @@ fn any_setup() -> impl Strategy<Value = Setup> {
     })
 }
 
+fn any_revoking() -> impl Strategy<Value = Option<Revoking>> {
+    let own = Revoking::Own { reason: RevocationReason::Superseded, since: at(2_500) };
+    prop::sample::select(vec![None, Some(Revoking::Late), Some(own)])
+}
+
 fn any_event() -> impl Strategy<Value = Event> {
     let again = Again { now: at(5_000), retry_after: None, jitter: 9 };
     prop_oneof![
@@ -61,10 +66,12 @@ fn any_event() -> impl Strategy<Value = Event> {
                 deadline: deadline.map(at)
             }
         ),
-        (any_answer(), any_setup()).prop_map(|(answer, setup)| {
-            let Event::Answered(answered) = reply(answer, setup.can) else { unreachable!() };
-            Event::Answered(Box::new(Answered { setup, ..*answered }))
-        }),
+        (any_answer(), any_setup(), any_revoking(), any::<bool>()).prop_map(
+            |(answer, setup, revoking, renews)| {
+                let Event::Answered(answered) = reply(answer, setup.can) else { unreachable!() };
+                Event::Answered(Box::new(Answered { setup, revoking, renews, ..*answered }))
+            }
+        ),
         Just(Event::Checkpoint { plugin_meta: meta("{\"saved\":1}") }),
         prop::option::of(0..99_999_u64).prop_map(|due| Event::Stored {
             now: at(3_000),
@@ -121,7 +128,9 @@ proptest! {
         for (event, standing) in events {
             let brings = match &event {
                 Event::Answered(answered) => match &answered.answer {
-                    Answer::Generated(certificate) => Some(certificate.clone()),
+                    Answer::Generated(certificate) | Answer::Rejected(Some(certificate)) => {
+                        Some(certificate.clone())
+                    }
                     _ => None,
                 },
                 _ => None,

@@ -44,6 +44,8 @@ fn reply(answer: Answer, can: Capabilities) -> Event {
         setup: setup(can),
         facts: None,
         renew_at: None,
+        renews: false,
+        revoking: None,
     }))
 }
 
@@ -220,12 +222,6 @@ fn a_certificate_ends_its_order_unless_a_secret_store_keeps_it_and_is_noted_with
 }
 
 #[test]
-fn a_certificate_that_breaks_a_rule_is_kept_in_quarantine() {
-    let failed = answered(Action::Check, Answer::Rejected(Some(certificate("bad"))));
-    assert_eq!((failed.status(), failed.certificate), (OrderStatus::Error, Some(certificate("bad"))));
-}
-
-#[test]
 fn an_update_counts_when_the_ca_has_taken_it_over() {
     let modify = OrderState { changing: Some(meta("{\"new\":1}")), ..state(Phase::Asking(Action::Modify)) };
     let before = OrderState { displaced: state(Phase::Waiting).scheduled, ..modify };
@@ -274,6 +270,32 @@ fn nothing_happened_means_the_same_again() {
 }
 
 #[test]
+fn a_call_that_never_happens_is_not_repeated_for_ever() {
+    let asking = OrderState { unknown: Some(Action::Issue), ..state(Phase::Asking(Action::Reconcile)) };
+    let often = OrderState { failures: 3, ..asking };
+    let ended = next(&often, Standing::Ours, reply(Answer::NothingHappened, can()));
+    assert_eq!(ended.phase, Phase::Finished(End::Failed));
+    let again =
+        next(&OrderState { failures: 2, ..often }, Standing::Ours, reply(Answer::NothingHappened, can()));
+    assert_eq!((again.scheduled.map(|scheduled| scheduled.action), again.failures), (Some(Action::Issue), 2));
+}
+
+#[test]
+fn a_renewal_waits_for_its_authority_without_end() {
+    let often = OrderState { failures: 90, ..state(Phase::Asking(Action::Issue)) };
+    for (answer, phase) in [
+        (Answer::CaUnavailable, Phase::Waiting),
+        (Answer::Unavailable, Phase::Waiting),
+        (Answer::Unanswered, Phase::Undecided),
+        (Answer::Broken, Phase::Finished(End::Failed)),
+    ] {
+        let Event::Answered(mut answered) = reply(answer, can()) else { unreachable!() };
+        answered.renews = true;
+        assert_eq!(next(&often, Standing::Ours, Event::Answered(answered)).phase, phase);
+    }
+}
+
+#[test]
 fn a_person_decides_what_cannot_be_known() {
     let undecided = state(Phase::Undecided);
     let decide = |decision| Event::Decide { now: at(3_000), decision };
@@ -287,59 +309,6 @@ fn a_person_decides_what_cannot_be_known() {
 }
 
 #[test]
-fn a_certificate_that_comes_after_a_cancel_is_kept_and_revoked() {
-    let canceling = OrderState { cancel: Cancel::Told, ..state(Phase::Asking(Action::Check)) };
-    let late = next(&canceling, Standing::Ours, reply(Answer::Generated(certificate("c")), can()));
-    assert_eq!((late.phase, late.certificate.clone()), (Phase::Finished(End::Canceled), None));
-    assert_eq!(late.late, Some(Late { certificate: certificate("c").certificate, revoked: false }));
-    let asked = stepped(&late, Standing::Free, woken(2_000)).unwrap();
-    assert_eq!(asked.command, Some(Command::Ask(Action::Revoke)));
-    let revoked = next(&asked.state.unwrap(), Standing::Ours, reply(Answer::Revoked, can()));
-    assert_eq!((revoked.late.map(|late| late.revoked), revoked.scheduled), (Some(true), None));
-}
-
-#[test]
-fn a_late_certificate_that_cannot_be_revoked_leaves_the_renewal() {
-    let late = Some(Late { certificate: certificate("late").certificate, revoked: false });
-    let revoke = Some(Scheduled { action: Action::Revoke, at: at(2_000) });
-    let renewal = Some(Renewing { due: at(9_000), next: at(9_000), id: None });
-    let revoking = OrderState { late, renewal, scheduled: revoke, ..state(Phase::Finished(End::Generated)) };
-    let failed = next(&revoking, Standing::Ours, reply(Answer::Unsupported, can()));
-    assert_eq!(failed.scheduled, Some(Scheduled { action: Action::Renew, at: at(9_000) }));
-}
-
-#[test]
-fn a_certificate_is_revoked_and_the_order_stays_as_it_ended() {
-    let wanted = |can| Event::Revoke { now: at(3_000), reason: RevocationReason::KeyCompromise, can };
-    let able = can().revokes(true);
-    for phase in
-        [Phase::Waiting, Phase::Storing, Phase::Finished(End::Canceled), Phase::Finished(End::Failed)]
-    {
-        let refused = stepped(&state(phase), Standing::Free, wanted(able)).err();
-        assert_eq!(refused, Some(TransitionError::NoCertificate), "{phase:?}");
-    }
-    let with_one = |end| OrderState { certificate: Some(certificate("c")), ..state(Phase::Finished(end)) };
-    let quarantined = next(&with_one(End::Failed), Standing::Free, wanted(able));
-    assert_eq!(quarantined.scheduled.map(|scheduled| scheduled.action), Some(Action::Revoke));
-    let ready = with_one(End::Generated);
-    assert_eq!(stepped(&ready, Standing::Free, wanted(can())).err(), Some(TransitionError::NotRevocable));
-    let revoking = next(&ready, Standing::Free, wanted(able));
-    let asked = stepped(&revoking, Standing::Free, woken(3_000)).unwrap();
-    assert_eq!(asked.command, Some(Command::Ask(Action::Revoke)));
-    let asked = asked.state.unwrap();
-    let failed = next(&asked, Standing::Ours, reply(Answer::Unavailable, able));
-    assert_eq!(failed.scheduled.map(|scheduled| scheduled.action), Some(Action::Revoke), "tried again");
-    let revoked = next(&asked, Standing::Ours, reply(Answer::Revoked, able));
-    assert!(revoked.revocation.as_ref().is_some_and(|revocation| revocation.revoked));
-    assert_eq!((revoked.phase, revoked.scheduled), (ready.phase, None));
-    assert_eq!(next(&revoked, Standing::Free, wanted(able)), revoked, "revoking it again changes nothing");
-    // If a client deleted the order, its record is removed when the revocation is settled.
-    let deleting = next(&revoking, Standing::Free, deleted());
-    let step = stepped(&deleting, Standing::Ours, reply(Answer::Revoked, able)).unwrap();
-    assert!(step.state.is_none());
-}
-
-#[test]
 fn a_deleted_order_goes_when_it_is_settled() {
     let deleting = next(&state(Phase::Waiting), Standing::Free, deleted());
     let asking = next(&deleting, Standing::Free, woken(2_000));
@@ -349,7 +318,9 @@ fn a_deleted_order_goes_when_it_is_settled() {
     let step = stepped(&asking, Standing::Ours, reply(Answer::Unsupported, can())).unwrap();
     assert!(step.state.is_none(), "a CA that cannot cancel does not hold the order");
     let late = next(&asking, Standing::Ours, reply(Answer::Generated(certificate("c")), can()));
-    let step = stepped(&late, Standing::Ours, reply(Answer::Revoked, can())).unwrap();
+    let Event::Answered(mut revoked) = reply(Answer::Revoked, can()) else { unreachable!() };
+    revoked.revoking = late.revoking();
+    let step = stepped(&late, Standing::Ours, Event::Answered(revoked)).unwrap();
     assert!(step.state.is_none());
 }
 
@@ -406,5 +377,7 @@ fn listeners_are_told_until_they_have_heard() {
     assert_eq!(told.next(), None);
 }
 
+#[path = "machine_certificates_tests.rs"]
+mod certificates;
 #[path = "machine_properties.rs"]
 mod properties;

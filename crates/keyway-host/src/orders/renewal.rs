@@ -6,8 +6,8 @@ use keyway_certificates::{Capabilities, RenewalInformation};
 use keyway_core::Timestamp;
 
 use super::answers::settled;
-use super::machine::{Command, Step};
-use super::state::{Action, OrderState, Renewing};
+use super::machine::{Command, Step, next_wait};
+use super::state::{About, Action, OrderState, Renewing};
 use super::wishes::beside;
 use crate::records::NameTag;
 use crate::work::{Again, Limits, Standing};
@@ -83,6 +83,7 @@ pub(super) fn command(state: &OrderState, can: Capabilities) -> Command {
 
 /// Chooses the moment of the renewal from the authority's answer, and renews at once if that moment has passed.
 pub(super) fn told(
+    limits: &Limits,
     state: &OrderState,
     standing: Standing,
     told: Option<&RenewalInformation>,
@@ -92,11 +93,17 @@ pub(super) fn told(
     let wait = told.and_then(|told| told.check_again_after).unwrap_or(LOOK_EVERY);
     let look = again.now.plus(wait.max(SHORTEST));
     let mut is_due = false;
-    let step = changed(state, standing, |renewal| {
+    let mut step = changed(state, standing, |renewal| {
         renewal.due = told.map_or(renewal.due, |told| within(told, again.jitter));
         renewal.next = renewal.due.min(look);
         is_due = renewal.due <= again.now;
     });
+    if let Some(next) = &mut step.state
+        && let (Some(at), Some(notice)) = (next.expiry_told_at(limits), &mut next.notice)
+        && notice.about == About::Expiring
+    {
+        notice.at = at;
+    }
     if is_due && step.state.as_ref().is_some_and(renews_next) { step.then(Command::Renew) } else { step }
 }
 
@@ -115,7 +122,7 @@ pub(super) fn renewed(state: &OrderState, standing: Standing, id: NameTag) -> St
 /// Schedules another try. The number of tries has no limit, because the certificate expires if it is not renewed.
 pub(super) fn not_renewed(limits: &Limits, state: &OrderState, standing: Standing, again: Again) -> Step {
     let failures = state.failures.saturating_add(1);
-    let next = again.now.plus(limits.retries.wait(failures, again));
+    let next = next_wait(limits, failures, again);
     let mut step = changed(state, standing, |renewal| renewal.next = next);
     if let (Some(state), true) = (&mut step.state, standing == Standing::Ours) {
         state.failures = failures;

@@ -1,6 +1,7 @@
 //! Places the order that renews a certificate.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyway_certificates::{CertificateAuthority, CertificateError, RenewalInformation, RenewalQuestion};
 use keyway_core::PluginError;
@@ -8,6 +9,7 @@ use tracing::{info, warn};
 
 use super::asking::read_metadata;
 use super::authority::not_connected;
+use super::checking::sent;
 use super::error::OrdersError;
 use super::intents::order_id;
 use super::machine::{Event, step};
@@ -66,6 +68,11 @@ impl OrderWorkflow {
     ) -> Result<NameTag, OrdersError> {
         let (placed, address) = (&on.entry.fixed, on.entry.address);
         let id = self.journal.id_of(&[b"renewal", placed.owner.as_str().as_bytes(), &address.id]);
+        let address = Address { scope: address.scope, id };
+        if self.log.holds(address).await? {
+            // An earlier try placed the order, and its owner has deleted it.
+            return Ok(id);
+        }
         let metadata = read_metadata(&state.metadata).unwrap_or_default();
         let valid = validate(&metadata)?;
         let generated_csr = match (&valid, &placed.key_container) {
@@ -75,23 +82,28 @@ impl OrderWorkflow {
                     container: container.clone(),
                     error: Box::new(error),
                 })?;
+                self.permit(&placed.owner, Some(&request))?;
                 let pem = keyway_certificates::Pem::new(request.to_pem());
                 Some(pem.map_err(|_| RequestError::RequestData(too_long()))?)
             }
-            _ => None,
+            _ => {
+                self.permit(&placed.owner, sent(&metadata, &valid).as_deref())?;
+                None
+            }
         };
         let now = on.now();
         let next = Placed {
             generated_csr,
             replaces: state.certificate.as_ref().map(|issued| issued.certificate.clone()),
-            made: now,
+            // The newest certificate of a chain is found by this time, so it grows even if the clock was set back.
+            made: now.max(placed.made.plus(Duration::from_millis(1))),
             deadline: None,
-            chain: Some(placed.chain.unwrap_or(address.id)),
+            chain: Some(placed.chain.unwrap_or(on.entry.address.id)),
             ..placed.clone()
         };
         let event = Event::Submit { now, metadata: state.metadata.clone() };
         let submitted = step(&self.limits, None, Standing::Free, event)?;
-        let mut entry = Entry::new(Address { scope: address.scope, id }, next);
+        let mut entry = Entry::new(address, next);
         // If the order exists already, an earlier try placed it.
         let _: crate::records::Applied<Self> =
             self.journal.apply(&mut entry, Change::to(submitted.state)).await?;

@@ -8,6 +8,7 @@ use keyway_core::{Timestamp, Wiped};
 use super::intents::order_id;
 use super::machine::Setup;
 use crate::records::NameTag;
+use crate::work::Limits;
 
 /// The phase of an order's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -152,6 +153,15 @@ impl Renewing {
     pub fn order(&self) -> Option<OrderId> {
         self.id.as_ref().map(order_id)
     }
+}
+
+/// The revocation that a plugin is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revoking {
+    /// The revocation of the order's certificate, with the wish that asked for it.
+    Own { reason: RevocationReason, since: Timestamp },
+    /// The revocation of a certificate that came after the order was canceled.
+    Late,
 }
 
 /// A certificate that is to be revoked.
@@ -385,6 +395,17 @@ impl OrderState {
         self.phase == Phase::Finished(End::Generated)
     }
 
+    /// Returns the time at which the listeners hear that the certificate expires. If it is to be renewed, the renewal has
+    /// half of the remaining validity to succeed.
+    pub(super) fn expiry_told_at(&self, limits: &Limits) -> Option<Timestamp> {
+        let expires = self.expires?;
+        let usual = expires.minus(limits.expiry_notice);
+        Some(self.renewal.as_ref().map_or(usual, |Renewing { due, .. }| {
+            let rest = expires.as_milliseconds().saturating_sub(due.as_milliseconds());
+            usual.max(due.plus(Duration::from_millis(rest / 2)))
+        }))
+    }
+
     /// Tells whether the listeners hear that the certificate expires. They do not if the certificate is revoked, or if
     /// the order that renews it has a certificate.
     pub(super) fn is_expiry_news(&self, renewal: Option<&Self>) -> bool {
@@ -400,6 +421,15 @@ impl OrderState {
         }
         let late = self.late.as_ref().filter(|late| !late.revoked)?;
         Some(ToRevoke::Late(&late.certificate))
+    }
+
+    /// Returns the revocation that is to be asked for next.
+    pub(super) fn revoking(&self) -> Option<Revoking> {
+        let wanted = self.revocation.as_ref();
+        match (self.to_revoke()?, wanted) {
+            (ToRevoke::Own(_, reason), Some(wanted)) => Some(Revoking::Own { reason, since: wanted.since }),
+            _ => Some(Revoking::Late),
+        }
     }
 
     /// Tells whether a client deleted the order, and nothing is left to do for it.

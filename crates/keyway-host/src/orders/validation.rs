@@ -162,14 +162,20 @@ fn alternative_names(metadata: &OrderMetadata) -> Result<Vec<AlternativeName>, R
     names.ok_or_else(|| form(ALTERNATIVE_NAMES, EXPECTED))
 }
 
-/// Checks that new metadata describe the same request as before, because the host makes the request only once (decision
-/// B12).
-pub(super) fn check_same_request(before: &OrderMetadata, after: &OrderMetadata) -> Result<(), MetadataError> {
-    let fixed = [OrderMetadata::REQUEST_TYPE, CONTAINER_REF, SUBJECT_DN, ALTERNATIVE_NAMES];
-    match fixed.into_iter().find(|field| before.get(field) != after.get(field)) {
+/// Checks that a change leaves the fields as they are by which the authority and the request were chosen. If the host
+/// has made the request from a stored key, this includes the fields of that request.
+pub(super) fn check_fixed(
+    before: &OrderMetadata,
+    after: &OrderMetadata,
+    is_made: bool,
+) -> Result<(), MetadataError> {
+    let fields =
+        [OrderMetadata::REQUEST_TYPE, OrderMetadata::CA_ID, CONTAINER_REF, SUBJECT_DN, ALTERNATIVE_NAMES];
+    let fixed = if is_made { &fields[..] } else { &fields[..2] };
+    match fixed.iter().find(|field| before.get(field) != after.get(field)) {
         Some(field) => {
-            let rule = "it cannot change, because the request is made: cancel the order, and place another";
-            Err(MetadataError::new(field, MetadataFault::Other { rule }))
+            let rule = "it cannot change: cancel the order, and place another";
+            Err(MetadataError::new(*field, MetadataFault::Other { rule }))
         }
         None => Ok(()),
     }

@@ -25,12 +25,12 @@ impl VerifiedOrders {
         orders.push_back((id, request));
     }
 
-    /// Forgets an order, and returns its remembered data if they equal `stored`. Otherwise returns `stored`, whose
-    /// request is not verified.
-    pub(super) fn take(&self, id: &NameTag, stored: OrderRequest) -> OrderRequest {
+    /// Forgets an order, and returns its remembered data and `true` if they equal `stored`. Otherwise returns `stored`,
+    /// whose request is not verified, and `false`.
+    pub(super) fn take(&self, id: &NameTag, stored: OrderRequest) -> (OrderRequest, bool) {
         match self.forget(id) {
-            Some(known) if known == stored => known,
-            _ => stored,
+            Some(known) if known == stored => (known, true),
+            _ => (stored, false),
         }
     }
 

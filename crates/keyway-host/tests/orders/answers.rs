@@ -5,16 +5,31 @@ use std::time::Duration;
 
 use keyway_certificates::{Capabilities, CertificateStatus, OrderOutcome, RetryMethod, Waiting};
 use keyway_conformance::certificates::{CaCall, Fault, ScriptedCa, Step};
-use keyway_host::orders::{Action, Decision, End, Isolation, Order, OrderStatus, Phase, TransitionError};
+use keyway_host::orders::{
+    Action, Decision, End, Isolation, Limits, Order, OrderStatus, Phase, TransitionError,
+};
 
 use crate::world::*;
 
 /// Places an order whose first call ends as the script says, and returns the order after that call.
 async fn after(capabilities: Capabilities, step: Step) -> (World, ScriptedCa, Order) {
+    after_call(capabilities, step, limits()).await
+}
+
+/// As [`after`], for a call that fails. Only a call that hangs has a short deadline: a busy machine may take seconds to
+/// print a panic.
+async fn after_fault(capabilities: Capabilities, fault: Fault) -> (World, ScriptedCa, Order) {
+    let short = limits().with_deadline(Duration::from_millis(500));
+    let hangs = matches!(fault, Fault::Hangs | Fault::HangsAfterwards);
+    after_call(capabilities, Step::fault(fault), if hangs { short } else { limits() }).await
+}
+
+async fn after_call(capabilities: Capabilities, step: Step, limits: Limits) -> (World, ScriptedCa, Order) {
     let ca = ScriptedCa::new().looks(9).with_capabilities(capabilities);
     let clock = Arc::default();
-    let limits = limits().with_deadline(Duration::from_millis(500)).with_isolation(Isolation::Task);
-    let builder = builder(&memory(), &ring(), &clock).order_limits(limits).authority(given("ca", &ca));
+    let builder = builder(&memory(), &ring(), &clock)
+        .order_limits(limits.with_isolation(Isolation::Task))
+        .authority(given("ca", &ca));
     let world = World::start(builder, &clock).await;
     let order = world.placed().await;
     ca.script(CaCall::Issue, [step]);
@@ -58,27 +73,27 @@ async fn a_fault_ends_the_order_or_is_settled_as_the_plugin_can() {
 
     for capabilities in [forgetful, reconciles, all] {
         for fault in [Fault::Panics, Fault::PanicsAfterwards, Fault::Refused] {
-            let (_, _, order) = after(capabilities, Step::fault(fault)).await;
+            let (_, _, order) = after_fault(capabilities, fault).await;
             assert_eq!(order.state.phase, Phase::Finished(End::Failed), "{fault:?}: {order:?}");
             assert_eq!(order.state.sub_status, Some(CertificateStatus::InvalidOperation));
             assert!(!order.state.message.is_empty(), "the reason is kept");
         }
-        let (_, _, order) = after(capabilities, Step::fault(Fault::Unavailable)).await;
+        let (_, _, order) = after_fault(capabilities, Fault::Unavailable).await;
         assert_eq!(next(&order), Some(Action::Issue), "nothing happened, so the same is asked again");
     }
     for fault in [Fault::Hangs, Fault::HangsAfterwards, Fault::LostRequest, Fault::LostAnswer] {
-        let (_, _, order) = after(all, Step::fault(fault)).await;
+        let (_, _, order) = after_fault(all, fault).await;
         assert_eq!(next(&order), Some(Action::Issue), "{fault:?}: asked again with the same id");
-        let (_, _, order) = after(reconciles, Step::fault(fault)).await;
+        let (_, _, order) = after_fault(reconciles, fault).await;
         assert_eq!(next(&order), Some(Action::Reconcile), "{fault:?}");
     }
     // The authority failed before it made a checkpoint.
     for fault in [Fault::Hangs, Fault::LostRequest] {
-        let (_, _, order) = after(forgetful, Step::fault(fault)).await;
+        let (_, _, order) = after_fault(forgetful, fault).await;
         assert_eq!((order.state.phase, order.state.status()), (Phase::Undecided, OrderStatus::Pending));
     }
     for fault in [Fault::HangsAfterwards, Fault::LostAnswer] {
-        let (_, _, order) = after(forgetful, Step::fault(fault)).await;
+        let (_, _, order) = after_fault(forgetful, fault).await;
         assert_eq!(next(&order), Some(Action::Check), "{fault:?}: it made a checkpoint first");
     }
 }
@@ -87,7 +102,7 @@ async fn a_fault_ends_the_order_or_is_settled_as_the_plugin_can() {
 async fn an_order_with_an_unknown_outcome_goes_on_after_the_question() {
     let reconciles = ScriptedCa::CAPABILITIES.idempotent(false);
     for fault in [Fault::LostAnswer, Fault::LostRequest] {
-        let (world, ca, order) = after(reconciles, Step::fault(fault)).await;
+        let (world, ca, order) = after_fault(reconciles, fault).await;
         world.pass(DELAY).await;
         let goes_on = world.look(&order).await;
         assert_eq!(goes_on.state.phase, Phase::Waiting, "{fault:?}: {goes_on:?}");
@@ -106,7 +121,7 @@ async fn a_person_decides_what_nobody_can_know() {
         (Decision::Placed, CaCall::Check, Phase::Finished(End::Failed)),
         (Decision::GiveUp, CaCall::Issue, Phase::Finished(End::Failed)),
     ] {
-        let (world, ca, order) = after(forgetful(), Step::fault(Fault::LostRequest)).await;
+        let (world, ca, order) = after_fault(forgetful(), Fault::LostRequest).await;
         let page = world.undecided(None, 10).await.unwrap();
         assert_eq!(page.orders.iter().map(|order| &order.id).collect::<Vec<_>>(), [&order.id]);
         assert!(page.next.is_none());
@@ -140,7 +155,7 @@ async fn a_certificate_authority_that_never_answers_is_given_up() {
 async fn the_data_of_a_plugin_is_stored_also_when_its_call_fails() {
     let faults = [Fault::LostAnswer, Fault::HangsAfterwards];
     for fault in faults {
-        let (world, _, order) = after(forgetful(), Step::fault(fault)).await;
+        let (world, _, order) = after_fault(forgetful(), fault).await;
         // The scripted authority must find its ticket in the data. Otherwise it would answer that the operation is
         // invalid.
         world.pass(2 * DELAY).await;

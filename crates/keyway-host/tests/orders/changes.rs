@@ -6,6 +6,7 @@ use std::time::Duration;
 use keyway_certificates::OrderOutcome;
 use keyway_certificates::{Capabilities, Waiting};
 use keyway_conformance::certificates::{CaCall, Fault, ScriptedCa, Step};
+use keyway_core::{ErrorKind, PluginError};
 use keyway_host::orders::{Action, End, OrdersError, Phase, TransitionError};
 
 use crate::world::*;
@@ -147,4 +148,21 @@ async fn an_authority_that_cannot_cancel_does_not_hold_the_order() {
     world.cancel(&joe(), &order.id).await.unwrap();
     world.work().await;
     assert_eq!(world.look(&order).await.state.phase, Phase::Finished(End::Canceled));
+}
+
+#[tokio::test]
+async fn a_change_keeps_the_kind_of_the_request_and_the_authority() {
+    let world = start(&ScriptedCa::new()).await;
+    let order = world.placed().await;
+    for (field, change) in [
+        (
+            "request_type",
+            r#"{"name": "needle.example.com", "request_type": "simple-cmc", "request_data": ""}"#,
+        ),
+        ("ca_id", r#"{"name": "needle.example.com", "ca_id": "0"}"#),
+    ] {
+        let refused = world.modify(&joe(), &order.id, &metadata(change)).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid, "{refused}");
+        assert!(refused.to_string().contains(field), "{refused}");
+    }
 }

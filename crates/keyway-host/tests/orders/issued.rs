@@ -7,32 +7,31 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keyway_certificates::{
     CaInformation, CertificateAuthority as _, CertificateAuthorityLayer, CertificateError, CertificateStatus,
-    IssuedCertificate, Layered, OrderMetadata, Owner, Pem,
+    IssuedCertificate, Layered, OrderMetadata, Pem,
 };
 use keyway_conformance::certificates::ScriptedCa;
 use keyway_core::{ErrorKind, Json, JsonObject, PluginError};
 use keyway_host::orders::{
-    AllowList, Authority, End, IssuedBy, KeyType, NamePattern, NewOrder, Order, OrderStatus, OrdersError,
-    Phase, Rule, TransitionError,
+    Authority, End, IssuedBy, NewOrder, Order, OrderStatus, OrdersError, Phase, TransitionError,
 };
 use keyway_storage::Storage;
 
 use crate::world::*;
 
-const REQUEST: &str = include_str!("pem/request.pem");
-const CERTIFICATE: &str = include_str!("pem/certificate.pem");
-const ROOT: &str = include_str!("pem/root.pem");
+pub(crate) const REQUEST: &str = include_str!("pem/request.pem");
+pub(crate) const CERTIFICATE: &str = include_str!("pem/certificate.pem");
+pub(crate) const ROOT: &str = include_str!("pem/root.pem");
 
-fn issued(certificate: &str, intermediates: &str) -> IssuedCertificate {
+pub(crate) fn issued(certificate: &str, intermediates: &str) -> IssuedCertificate {
     IssuedCertificate::new(Pem::new(certificate).unwrap())
         .with_intermediates(Pem::new(intermediates).unwrap())
 }
 
-fn simple_cmc() -> NewOrder {
+pub(crate) fn simple_cmc() -> NewOrder {
     simple_cmc_of(REQUEST)
 }
 
-fn simple_cmc_of(request: &str) -> NewOrder {
+pub(crate) fn simple_cmc_of(request: &str) -> NewOrder {
     let data = Json::from(STANDARD.encode(request));
     let mut fields = JsonObject::new();
     fields.insert("request_type".to_owned(), "simple-cmc".into());
@@ -192,49 +191,4 @@ async fn a_good_certificate_is_found_in_the_log_by_serial_and_by_name() {
     }
     seen.dedup();
     assert_eq!(seen.len(), 3);
-}
-
-#[tokio::test]
-async fn the_policy_of_the_host_judges_requests_and_certificates() {
-    let clock = Arc::default();
-    let start = |rule| {
-        let ca = ScriptedCa::new().looks(0).with_certificate(issued(CERTIFICATE, ROOT));
-        let builder = builder(&memory(), &ring(), &clock).authority(given("ca", &ca));
-        World::start(builder.order_policy(AllowList::new().owner(joe(), rule)), &clock)
-    };
-    let names = |pattern| Rule::new().name(NamePattern::new(pattern).unwrap());
-    let world = start(names("*.example.com").key_type(KeyType::Ed25519)).await;
-    let order = world.submit(simple_cmc()).await.unwrap();
-    world.work().await;
-    assert_eq!(world.look(&order).await.state.phase, Phase::Finished(End::Generated));
-    for rule in [names("*.example.org"), names("*.example.com").key_type(KeyType::EcdsaP256)] {
-        let refused = start(rule).await.submit(simple_cmc()).await.unwrap_err();
-        assert_eq!(refused.kind(), ErrorKind::Denied, "{refused}");
-    }
-    // A plugin also signs the request of a custom order, so it is judged as well.
-    let world = start(names("*.example.org")).await;
-    let data = STANDARD.encode(REQUEST);
-    let custom = NewOrder::new(joe(), metadata(&format!("{{\"request_data\": \"{data}\"}}")));
-    assert_eq!(world.submit(custom).await.unwrap_err().kind(), ErrorKind::Denied);
-    let other = NewOrder::new(Owner::new("eve").unwrap(), metadata("{}"));
-    assert_eq!(world.submit(other).await.unwrap_err().kind(), ErrorKind::Denied);
-
-    // The key of a custom request is judged once the certificate exists.
-    let world = start(names("*.example.com").key_type(KeyType::Ed25519)).await;
-    let order = world.submit(new_order()).await.unwrap();
-    world.work().await;
-    assert_eq!(world.look(&order).await.state.phase, Phase::Finished(End::Generated));
-
-    // A common name is a name, too.
-    let world = start(names("*.example.com")).await;
-    let refused = world.submit(simple_cmc_of(include_str!("pem/common_name.pem"))).await.unwrap_err();
-    assert!(refused.to_string().contains("door.example.org"), "{refused}");
-
-    // The host learns the names of a custom request from the certificate.
-    let world = start(names("*.example.org")).await;
-    let order = world.submit(new_order()).await.unwrap();
-    world.work().await;
-    let failed = world.look(&order).await;
-    assert_eq!(failed.state.phase, Phase::Finished(End::Failed));
-    assert!(failed.state.message.contains("door.example.com"), "{}", failed.state.message);
 }

@@ -10,6 +10,7 @@ mod issued;
 mod keeping;
 mod life;
 mod notices;
+mod policy;
 mod renewal;
 mod requests;
 mod revocation;

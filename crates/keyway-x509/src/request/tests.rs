@@ -1,7 +1,7 @@
 use std::net::IpAddr;
 
 use proptest::prelude::*;
-use rcgen::{CertificateParams, CustomExtension, KeyPair};
+use rcgen::{Attribute, CertificateParams, CustomExtension, KeyPair};
 
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 
@@ -119,6 +119,18 @@ fn a_repeated_extension_is_refused() {
     let request = parameters.serialize_request(&key).unwrap();
     let fault = CertificateRequest::from_der(request.der()).unwrap_err();
     assert_eq!(fault, RequestError::RepeatedExtension { extension: "1.2.3.4".into() });
+}
+
+/// Tests that extensions in an attribute that OpenSSL reads, and this crate does not, are refused.
+#[test]
+fn extensions_in_the_attribute_of_microsoft_are_refused() {
+    // A set that holds an empty sequence of extensions.
+    let attribute = Attribute { oid: &[1, 3, 6, 1, 4, 1, 311, 2, 1, 14], values: vec![0x31, 2, 0x30, 0] };
+    let key = KeyPair::generate().unwrap();
+    let request =
+        CertificateParams::default().serialize_request_with_attributes(&key, vec![attribute]).unwrap();
+    let fault = CertificateRequest::from_der(request.der()).unwrap_err();
+    assert_eq!(fault, RequestError::Malformed { part: "extensions" });
 }
 
 #[test]
