@@ -255,33 +255,19 @@ impl Sessions {
         Ok(Settled { failures: submitted.failures })
     }
 
-    /// Ends sessions whose last handle was dropped.
-    pub(super) async fn end_dropped(&self, parts: Vec<(SessionAtStore, Vec<CheckOut>)>) {
-        for (at, read) in parts {
-            let what = What::End { read, recovers: at.host.is_some() };
-            let event = self.worker.workflow.event(&at.store, self.worker.clock.now(), what);
-            let ended = match self.entry(&at).await {
-                Ok(entry) => {
-                    self.worker.submit(entry, event, None).await.map(drop).map_err(SessionsError::from)
-                }
-                Err(error) => Err(error.into()),
-            };
-            if let Err(error) = ended {
-                warn!(store = %at.store, session = %at.connection.session_id, error = %error.detail(), "a session without a handle was not ended; the next start of the host ends it");
-            }
-        }
-    }
-
     async fn put_lock(&self, target: LockTarget, lock: Option<Lock>) -> Result<(), SessionsError> {
         let (kind, name) = target.parts();
         let id = self.locks.id_of(&[&[kind], name.as_bytes()]);
         let address = Address { scope: self.locks.scope(&[b"locks"]), id };
+        let mut turn = self.locks.turn();
         for _ in 0..ATTEMPTS {
+            turn.wait_at(address).await;
             let known = self.locks.load(address).await?;
             let mut entry = known.unwrap_or_else(|| Box::new(Entry::new(address, target.clone())));
             if let Applied::Stored = self.locks.apply(&mut entry, Change::to(lock.clone())).await? {
                 return Ok(());
             }
+            turn.lost_at(address).await;
         }
         Err(RecordError::Contended.into())
     }
