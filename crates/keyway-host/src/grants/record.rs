@@ -4,8 +4,24 @@ use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text
 use keyway_core::{Timestamp, Wiped};
 use keyway_issuers::{CredentialRef, Json, Requester, ServiceName, UserId, UserInfo};
 
+use super::error::GrantsError;
 use super::machine::{GrantState, IndeterminateReason, Phase, TransitionError};
+use super::workflow::MAX_STATE_BYTES;
 use crate::records::{RecordError, STORED_JSON, Stored, corrupt, read_code};
+
+/// The maximum size of the part of a grant that never changes. When it is sealed, it has about 512 KiB (decision R8).
+const MOST_OWNER: usize = 384 << 10;
+
+/// The maximum size of a grant's record. It is more than the 512 KiB of other records (decision R8), because the
+/// reference to the credential comes when the credential exists, and each host that works on the grant adds its claim.
+pub(super) const LARGEST: usize = 544 << 10;
+
+/// Checks that a grant that was stored at its first step can be stored at every later one, with the largest reference to
+/// a credential and 8 KiB for the rest. `owner` is the sealed fixed part, in base64.
+const _: () = {
+    let owner = (MOST_OWNER + (1 << 10)) / 3 * 4;
+    assert!(owner + MAX_STATE_BYTES + (8 << 10) < LARGEST);
+};
 
 /// The part of a grant that never changes. It holds no value of a credential, no parameter and no
 /// token.
@@ -23,20 +39,21 @@ impl Owner {
     /// Takes the owner from a request.
     ///
     /// # Errors
-    /// [`TransitionError::Claims`] when the claims are nested too deeply to be read again from the record.
-    pub(super) fn of(
-        asked: &Requester,
-        service: ServiceName,
-        made: Timestamp,
-    ) -> Result<Self, TransitionError> {
+    /// [`TransitionError::Claims`] when the claims are nested too deeply to be read again from the record;
+    /// [`RecordError::TooLarge`] when they leave no room for the rest of the grant.
+    pub(super) fn of(asked: &Requester, service: ServiceName, made: Timestamp) -> Result<Self, GrantsError> {
         let claims = asked.user_info.to_ascii();
         let opened = claims.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
         // Claims can be nested too deeply only if they have more opening brackets than there are allowed levels.
         // Counting brackets usually avoids the full check, which takes as long as sealing the record.
         if opened > STORED_JSON.max_depth && STORED_JSON.read(claims.as_bytes()).is_err() {
-            return Err(TransitionError::Claims);
+            return Err(TransitionError::Claims.into());
         }
-        Ok(Self { user: asked.user.clone(), service, made, claims })
+        let owner = Self { user: asked.user.clone(), service, made, claims };
+        match owner.encoded_len() {
+            bytes if bytes > MOST_OWNER => Err(RecordError::TooLarge { bytes, limit: MOST_OWNER }.into()),
+            _ => Ok(owner),
+        }
     }
 
     /// Returns the user that is sent to a plugin when there is no login.

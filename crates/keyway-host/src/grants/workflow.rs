@@ -25,7 +25,7 @@ use crate::records::{Due, Entry, NameTag, Names, RecordKind, Recorded};
 use crate::work::{Carried, Claimed, Lane, Limits, Machine, Workflow};
 
 /// The longest reference to a credential that is stored, in bytes. Plugins need far less.
-const MAX_STATE_BYTES: usize = 16 << 10;
+pub(super) const MAX_STATE_BYTES: usize = 16 << 10;
 
 /// The services of a host, and their limits.
 #[derive(Debug)]
@@ -51,6 +51,7 @@ pub(crate) enum Answer {
 
 impl Recorded for GrantWorkflow {
     const KIND: RecordKind = RecordKind::Grant;
+    const LARGEST: usize = super::record::LARGEST;
     type Fixed = Owner;
     type State = GrantState;
 

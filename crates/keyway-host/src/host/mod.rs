@@ -87,7 +87,7 @@ impl Host {
     /// next time (decision K1).
     ///
     /// # Errors
-    /// [`HostError::Record`].
+    /// [`HostError::Record`]. If a record is damaged, all others are resealed before the error is returned.
     ///
     /// # Cancel safety
     /// The call can be dropped and repeated: records that already have the first key are only read.

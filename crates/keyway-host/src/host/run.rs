@@ -41,7 +41,8 @@ impl Host {
     /// and stays listed. A record that another host has claimed is skipped until the claim has ended.
     ///
     /// # Errors
-    /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`]; [`HostError::Ended`].
+    /// [`HostError::Record`] when the records cannot be read at all, or when the end of a lost session cannot be stored:
+    /// call the function again; [`HostError::Superseded`]; [`HostError::Ended`].
     ///
     /// # Cancel safety
     /// The future can be dropped, and the call repeated.

@@ -35,8 +35,8 @@ pub enum RecordError {
         /// The largest size that can be stored.
         limit: usize,
     },
-    /// Other hosts changed the record at each try.
-    #[error("other hosts were first {ATTEMPTS} times in a row: try again")]
+    /// Other hosts, or other calls of this host, changed the record at each try.
+    #[error("others changed a record of the host first, {ATTEMPTS} times in a row: try again")]
     Contended,
     /// Another run of this host has taken over.
     #[error("another run of this host has taken over: end this one")]
@@ -46,7 +46,14 @@ pub enum RecordError {
     Ended,
 }
 
-/// The maximum number of tries of a step whose record other hosts change.
+impl RecordError {
+    /// Tells whether the error is about the content of a single record, and other records may be readable.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Corrupt { .. } | Self::Open(_))
+    }
+}
+
+/// The maximum number of tries of a step whose record others change.
 pub(crate) const ATTEMPTS: u32 = 64;
 
 impl PluginError for RecordError {

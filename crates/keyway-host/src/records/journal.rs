@@ -14,6 +14,7 @@ use super::error::{RecordError, corrupt};
 use super::key::{Address, NameTag, RecordKind, Room, WorkIndex, key};
 use super::sealed::{Part, SealedRecords, TagOf};
 use super::stored::{Due, Names, Recorded, Stored};
+use super::turns::{Turn, Turns};
 
 /// The size of the length field before the sealed fixed part.
 pub(super) const LENGTH: usize = size_of::<u32>();
@@ -60,6 +61,7 @@ pub(crate) enum Applied<R: Recorded> {
 pub(crate) struct Journal<R> {
     pub(super) records: Arc<SealedRecords>,
     counts: Counts,
+    turns: Turns,
     /// The name of this host, and the tag of the name, which most steps need.
     host: (Arc<str>, NameTag),
     kind: PhantomData<fn() -> R>,
@@ -68,7 +70,13 @@ pub(crate) struct Journal<R> {
 impl<R: Recorded> Journal<R> {
     pub(crate) fn new(records: Arc<SealedRecords>, host: Arc<str>) -> Self {
         let tag = records.tag(TagOf::Host, RecordKind::Host, &[host.as_bytes()]);
-        Self { records, counts: Counts::new(R::KIND), host: (host, tag), kind: PhantomData }
+        Self {
+            records,
+            counts: Counts::new(R::KIND),
+            turns: Turns::default(),
+            host: (host, tag),
+            kind: PhantomData,
+        }
     }
 
     /// Returns the scope of the records that belong to these names.
@@ -84,6 +92,11 @@ impl<R: Recorded> Journal<R> {
     /// Returns the tag of a lane.
     pub(crate) fn lane_tag(&self, lane: &str) -> NameTag {
         self.records.tag(TagOf::Lane, R::KIND, &[lane.as_bytes()])
+    }
+
+    /// Begins a change that is tried again after a lost race.
+    pub(crate) fn turn(&self) -> Turn<'_> {
+        self.turns.turn()
     }
 
     /// Returns the tag of this host's name.

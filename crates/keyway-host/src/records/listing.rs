@@ -4,6 +4,9 @@
 //! The records of a scope or a kind are read directly, and all other lists consist of index entries. An index entry
 //! counts only if the sealed record confirms it. An entry that is not confirmed is removed, so that planted or stale
 //! entries cannot hide the entries after them.
+//!
+//! A list for a caller ends with an error at a damaged record, because the caller must not take the list for complete. A
+//! pass skips the record (decision H297).
 
 use std::time::Duration;
 
@@ -11,7 +14,7 @@ use keyway_core::Timestamp;
 use keyway_storage::{KeyRange, Page, Record, Revision};
 
 use super::entry::Entry;
-use super::error::{RecordError, corrupt};
+use super::error::RecordError;
 use super::journal::Journal;
 use super::key::{Address, NameTag, RecordKind, Room, key, moment, range, within_room};
 use super::stored::{Names, Recorded};
@@ -23,9 +26,6 @@ pub(crate) struct Listed {
     key: Vec<u8>,
     revision: Revision,
 }
-
-/// The size of a tag in a key.
-const TAG_LENGTH: usize = size_of::<NameTag>();
 
 impl<R: Recorded> Journal<R> {
     /// Reads all records of a scope.
@@ -63,9 +63,30 @@ impl<R: Recorded> Journal<R> {
         after: Option<&Listed>,
         limit: usize,
     ) -> Result<(Vec<Listed>, bool), RecordError> {
-        let (range, after) = (until(R::KIND, room, group, now), after.map(|listed| listed.key.as_slice()));
-        let page = self.page(&range, after, limit).await?;
-        Ok((page.entries.into_iter().map(listed).collect::<Result<_, _>>()?, page.more))
+        let range = until(R::KIND, room, group, now);
+        self.window(&range, after.map(|listed| listed.key.as_slice()), limit).await
+    }
+
+    /// Lists at most `limit` entries under these names. The list begins behind `after`. Also tells whether there are
+    /// more entries.
+    pub(crate) async fn under(
+        &self,
+        names: &Names<'_>,
+        after: Option<&Listed>,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, bool), RecordError> {
+        let range = range(R::KIND, Room::Listed, &[&self.listed_tag(names)]);
+        self.window(&range, after.map(|listed| listed.key.as_slice()), limit).await
+    }
+
+    async fn window(
+        &self,
+        range: &KeyRange,
+        after: Option<&[u8]>,
+        limit: usize,
+    ) -> Result<(Vec<Listed>, bool), RecordError> {
+        let page = self.page(range, after, limit).await?;
+        Ok((page.entries.into_iter().map(listed).collect(), page.more))
     }
 
     /// Reads at most `limit` records that wait for a decision, beginning after the id `after`. Also returns the `after`
@@ -76,14 +97,13 @@ impl<R: Recorded> Journal<R> {
         limit: usize,
     ) -> Result<(Vec<Box<Entry<R>>>, Option<NameTag>), RecordError> {
         let after = after.map(|id| key(R::KIND, Room::Undecided, &[id]));
-        let page = self.page(&range(R::KIND, Room::Undecided, &[]), after.as_deref(), limit).await?;
-        let (mut entries, mut last) = (Vec::new(), None);
-        for found in page.entries {
-            let listed = listed(found)?;
-            last = Some(listed.address.id);
-            entries.extend(self.confirmed(&listed).await?);
+        let range = range(R::KIND, Room::Undecided, &[]);
+        let (window, more) = self.window(&range, after.as_deref(), limit).await?;
+        let mut entries = Vec::new();
+        for listed in &window {
+            entries.extend(self.confirmed(listed).await?);
         }
-        Ok((entries, last.filter(|_| page.more)))
+        Ok((entries, window.last().filter(|_| more).map(|last| last.address.id)))
     }
 
     /// Reads at most `limit` records that are listed under these names, beginning after the id `after`. Also returns
@@ -96,24 +116,31 @@ impl<R: Recorded> Journal<R> {
     ) -> Result<(Vec<Box<Entry<R>>>, Option<NameTag>), RecordError> {
         let tag = self.listed_tag(names);
         let after = after.map(|id| key(R::KIND, Room::Listed, &[&tag, id]));
-        let page = self.page(&range(R::KIND, Room::Listed, &[&tag]), after.as_deref(), limit).await?;
-        let (mut entries, mut last) = (Vec::new(), None);
-        for found in page.entries {
-            let listed = listed(found)?;
-            last = Some(listed.address.id);
-            let entry = self.load(listed.address).await?;
-            let lists = |entry: &Entry<R>| {
-                entry.state.as_ref().is_some_and(|state| R::listed(&entry.fixed, state).contains(names))
-            };
-            match entry.filter(|entry| lists(entry)) {
-                Some(entry) => entries.push(entry),
-                None => self.remove_index(&listed.key, listed.revision).await?,
-            }
+        let range = range(R::KIND, Room::Listed, &[&tag]);
+        let (window, more) = self.window(&range, after.as_deref(), limit).await?;
+        let mut entries = Vec::new();
+        for listed in &window {
+            entries.extend(self.confirmed_under(names, listed).await?);
         }
-        Ok((entries, last.filter(|_| page.more)))
+        Ok((entries, window.last().filter(|_| more).map(|last| last.address.id)))
     }
 
-    /// Reads the record of an index entry, and removes the entry if the record does not confirm it.
+    /// Reads the record of an entry under these names, and removes the entry if the record does not confirm it.
+    pub(crate) async fn confirmed_under(
+        &self,
+        names: &Names<'_>,
+        listed: &Listed,
+    ) -> Result<Option<Box<Entry<R>>>, RecordError> {
+        let confirms = self.load(listed.address).await?.filter(|entry| {
+            entry.state.as_ref().is_some_and(|state| R::listed(&entry.fixed, state).contains(names))
+        });
+        if confirms.is_none() {
+            self.remove_index(&listed.key, listed.revision).await?;
+        }
+        Ok(confirms)
+    }
+
+    /// Reads the record of an entry in the index of work, and removes the entry if the record does not confirm it.
     pub(crate) async fn confirmed(&self, listed: &Listed) -> Result<Option<Box<Entry<R>>>, RecordError> {
         let entry = self.load(listed.address).await?;
         let confirms = entry.filter(|entry| {
@@ -128,8 +155,8 @@ impl<R: Recorded> Journal<R> {
 
     /// Returns the earliest moment in a lane.
     pub(crate) async fn next_due(&self, lane: &NameTag) -> Result<Option<Timestamp>, RecordError> {
-        let page = self.page(&range(R::KIND, Room::Due, &[lane]), None, 1).await?;
-        page.entries.first().map(|first| group_of(&first.key).map(|(_, at)| at)).transpose()
+        let first = self.first_in(&range(R::KIND, Room::Due, &[lane])).await?;
+        Ok(first.map(|(_, at)| at))
     }
 
     /// Returns all groups of a room, each with its earliest moment. A group is a lane in which something waits, or a
@@ -138,14 +165,26 @@ impl<R: Recorded> Journal<R> {
         let all = range(R::KIND, room, &[]);
         let mut groups: Vec<(NameTag, Timestamp)> = Vec::new();
         let mut rest = all.clone();
-        while let Some(first) = self.page(&rest, None, 1).await?.entries.first() {
-            let (tag, at) = group_of(&first.key)?;
+        while let Some((tag, at)) = self.first_in(&rest).await? {
             groups.push((tag, at));
             let next = range(R::KIND, room, &[&tag]);
             let (Some(start), Some(end)) = (next.end(), all.end()) else { break };
             rest = KeyRange::between(start, end);
         }
         Ok(groups)
+    }
+
+    /// Returns the group and the moment of the first entry in a range. Removes keys before it that are too short for an
+    /// entry.
+    async fn first_in(&self, range: &KeyRange) -> Result<Option<(NameTag, Timestamp)>, RecordError> {
+        loop {
+            let page = self.page(range, None, 1).await?;
+            let Some(first) = page.entries.first() else { return Ok(None) };
+            if let Some(found) = group_of(&first.key) {
+                return Ok(Some(found));
+            }
+            self.remove_index(&first.key, first.revision).await?;
+        }
     }
 
     /// Counts the entries that are due in a lane by `now`, up to `most`.
@@ -196,18 +235,15 @@ fn until(kind: RecordKind, room: Room, group: &NameTag, now: Timestamp) -> KeyRa
     KeyRange::between(start, key(kind, room, &[group, &moment(end)]))
 }
 
-fn group_of(key: &[u8]) -> Result<(NameTag, Timestamp), RecordError> {
-    let (tag, rest) =
-        within_room(key).split_first_chunk::<TAG_LENGTH>().ok_or_else(|| corrupt("an index"))?;
-    let at = rest.first_chunk().ok_or_else(|| corrupt("an index"))?;
-    Ok((*tag, Timestamp::from_milliseconds(u64::from_be_bytes(*at))))
+fn group_of(key: &[u8]) -> Option<(NameTag, Timestamp)> {
+    let (tag, rest) = within_room(key).split_first_chunk()?;
+    Some((*tag, Timestamp::from_milliseconds(u64::from_be_bytes(*rest.first_chunk()?))))
 }
 
-/// Decodes an index entry. A malformed value leads to the address of a record that does not exist, so the entry is
+/// Decodes an index entry. A malformed key or value leads to the address of a record that does not exist, so the entry is
 /// removed like any other unconfirmed entry.
-fn listed(found: keyway_storage::Entry) -> Result<Listed, RecordError> {
-    let id = found.key.last_chunk::<TAG_LENGTH>().ok_or_else(|| corrupt("an index"))?;
+fn listed(found: keyway_storage::Entry) -> Listed {
+    let id = found.key.last_chunk().copied().unwrap_or_default();
     let scope = NameTag::try_from(&found.value[..]).unwrap_or_default();
-    let address = Address { scope, id: *id };
-    Ok(Listed { address, key: found.key, revision: found.revision })
+    Listed { address: Address { scope, id }, key: found.key, revision: found.revision }
 }

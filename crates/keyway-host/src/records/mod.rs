@@ -10,6 +10,7 @@ mod listing;
 mod reseal;
 mod sealed;
 mod stored;
+mod turns;
 
 pub use error::RecordError;
 pub use reseal::Resealed;

@@ -2,7 +2,9 @@
 //!
 //! See decision K1.
 
-use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange};
+use keyway_core::PluginError;
+use keyway_storage::{Batch, CommitOutcome, Entry, Expectation, KeyRange};
+use tracing::warn;
 
 use super::error::RecordError;
 use super::journal::{LENGTH, split};
@@ -21,9 +23,10 @@ pub struct Resealed {
 
 impl SealedRecords {
     /// Reseals every record under the first key of the ring. An interrupted run can be continued by another call:
-    /// records that are already under the first key are only read.
+    /// records that are already under the first key are only read. A damaged record is an error at the end, after all
+    /// others.
     pub(crate) async fn reseal(&self) -> Result<Resealed, RecordError> {
-        let mut done = Resealed::default();
+        let (mut done, mut damage) = (Resealed::default(), Ok(()));
         let (all, limit) = (KeyRange::prefix(PREFIX), self.storage().limits().page_records);
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -34,26 +37,38 @@ impl SealedRecords {
                     continue;
                 }
                 done.total += 1;
-                // A concurrent writer uses the first key, too, or makes this commit fail, so that the record is read
-                // again.
-                let mut value = self.resealed_value(&found.key, &found.value)?;
-                let mut revision = found.revision;
-                while let Some(sealed) = value.take() {
-                    let batch =
-                        Batch::new().put(found.key.as_slice(), sealed, Expectation::Revision(revision));
-                    if let CommitOutcome::Committed(_) = self.commit(batch).await? {
-                        done.resealed += 1;
-                    } else if let Some(current) = self.storage().get(&found.key).await? {
-                        value = self.resealed_value(&found.key, &current.value)?;
-                        revision = current.revision;
+                match self.reseal_record(found).await {
+                    Ok(resealed) => done.resealed += u64::from(resealed),
+                    Err(error) if error.is_damage() => {
+                        warn!(error = %error.detail(), "a damaged record is not resealed");
+                        damage = damage.and(Err(error));
                     }
+                    Err(error) => return Err(error),
                 }
             }
             after = page.entries.last().map(|found| found.key.clone());
             if !page.more {
-                return Ok(done);
+                return damage.map(|()| done);
             }
         }
+    }
+
+    /// Reseals a record. Returns false if the record is under the first key already, or is gone.
+    async fn reseal_record(&self, found: &Entry) -> Result<bool, RecordError> {
+        // A concurrent writer uses the first key, too, or makes this commit fail, so that the record is read again.
+        let mut value = self.resealed_value(&found.key, &found.value)?;
+        let mut revision = found.revision;
+        while let Some(sealed) = value.take() {
+            let batch = Batch::new().put(found.key.as_slice(), sealed, Expectation::Revision(revision));
+            if let CommitOutcome::Committed(_) = self.commit(batch).await? {
+                return Ok(true);
+            }
+            if let Some(current) = self.storage().get(&found.key).await? {
+                value = self.resealed_value(&found.key, &current.value)?;
+                revision = current.revision;
+            }
+        }
+        Ok(false)
     }
 
     fn resealed_value(&self, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, RecordError> {

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use keyway_core::PluginError;
 use keyway_credentials::{CredentialStoreName, Holder, Verification, Verified};
-use tracing::warn;
 
 use super::audit::SessionAudit;
 use super::error::SessionsError;
@@ -16,10 +14,9 @@ use super::leases::{
 use super::lock::{Lock, LockTarget, Locks};
 use super::machine::What;
 use super::new_session::NewSession;
+use super::part::address;
 use super::queue::Queues;
-use super::record::SessionAtStore;
 use super::session::{Session, Settled};
-use super::state::CheckOut;
 use super::vault::{RunningVault, Vault, VaultView};
 use super::workflow::{SessionWorkflow, UNDECIDED};
 use crate::host::{HostError, Lent};
@@ -172,7 +169,7 @@ impl Sessions {
             Decision::NothingThere => None,
             Decision::Made(candidate, lease) => Some((candidate, lease)),
         };
-        let address = self.address(fetch.session.as_str(), &fetch.store);
+        let address = address(&self.worker.journal, fetch.session.as_str(), &fetch.store);
         self.decided(address, &fetch.store, What::Decide { fetch: fetch.id, made, by }).await
     }
 
@@ -245,22 +242,6 @@ impl Sessions {
         vault.ok_or_else(|| SessionsError::NoVault { name: name.clone() })
     }
 
-    fn address(&self, session: &str, store: &CredentialStoreName) -> Address {
-        let journal = &self.worker.journal;
-        let id = journal.id_of(&[session.as_bytes(), store.as_str().as_bytes()]);
-        Address { scope: journal.scope(&[session.as_bytes()]), id }
-    }
-
-    /// Reads the record of a session at a store, or prepares a new one.
-    pub(super) async fn entry(
-        &self,
-        at: &SessionAtStore,
-    ) -> Result<Box<Entry<SessionWorkflow>>, RecordError> {
-        let address = self.address(at.connection.session_id.as_str(), &at.store);
-        let known = self.worker.journal.load(address).await?;
-        Ok(known.unwrap_or_else(|| Box::new(Entry::new(address, at.clone()))))
-    }
-
     async fn decided(
         &self,
         address: Address,
@@ -274,33 +255,19 @@ impl Sessions {
         Ok(Settled { failures: submitted.failures })
     }
 
-    /// Ends sessions whose last handle was dropped.
-    pub(super) async fn end_dropped(&self, parts: Vec<(SessionAtStore, Vec<CheckOut>)>) {
-        for (at, read) in parts {
-            let what = What::End { read, recovers: at.host.is_some() };
-            let event = self.worker.workflow.event(&at.store, self.worker.clock.now(), what);
-            let ended = match self.entry(&at).await {
-                Ok(entry) => {
-                    self.worker.submit(entry, event, None).await.map(drop).map_err(SessionsError::from)
-                }
-                Err(error) => Err(error.into()),
-            };
-            if let Err(error) = ended {
-                warn!(store = %at.store, session = %at.connection.session_id, error = %error.detail(), "a session without a handle was not ended; the next start of the host ends it");
-            }
-        }
-    }
-
     async fn put_lock(&self, target: LockTarget, lock: Option<Lock>) -> Result<(), SessionsError> {
         let (kind, name) = target.parts();
         let id = self.locks.id_of(&[&[kind], name.as_bytes()]);
         let address = Address { scope: self.locks.scope(&[b"locks"]), id };
+        let mut turn = self.locks.turn();
         for _ in 0..ATTEMPTS {
+            turn.wait_at(address).await;
             let known = self.locks.load(address).await?;
             let mut entry = known.unwrap_or_else(|| Box::new(Entry::new(address, target.clone())));
             if let Applied::Stored = self.locks.apply(&mut entry, Change::to(lock.clone())).await? {
                 return Ok(());
             }
+            turn.lost_at(address).await;
         }
         Err(RecordError::Contended.into())
     }
@@ -308,6 +275,6 @@ impl Sessions {
 
 impl OpenLease {
     fn address(&self, sessions: &Sessions) -> Address {
-        sessions.address(self.session.as_str(), &self.store)
+        address(&sessions.worker.journal, self.session.as_str(), &self.store)
     }
 }

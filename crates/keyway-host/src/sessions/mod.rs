@@ -131,6 +131,9 @@
 //! # Limits
 //!
 //! * A session holds at most 16 check-outs at each store; a fetch asks for at most 10,000 candidates.
+//! * If the end of a session without a handle cannot be stored, it is repeated in memory. If the process ends before it is
+//!   stored, the next start of the host ends the session. A session that has no record at a store is not repeated, so
+//!   that store may not learn of its end.
 //! * A queue is fair within one host. Hosts that share a vault compete for it.
 //! * A store's own list of candidates must have the same candidates when the host reads it again after a crash.
 //! * Rolling back the storage engine to an older copy is not detected.
@@ -140,6 +143,7 @@ mod asking;
 mod audit;
 mod changes;
 mod connection_record;
+mod dropped;
 mod ending;
 mod engine;
 mod error;
@@ -150,6 +154,7 @@ mod live;
 mod lock;
 mod machine;
 mod new_session;
+mod part;
 mod queue;
 mod record;
 mod refusals;

@@ -15,13 +15,15 @@ use super::admission::{admit, check_facts};
 use super::asking::{Answer, Asking, Caller, Failed, operation};
 use super::audit::{Action, Transition};
 use super::changes::replaces;
+use super::dropped::{Dropped, end_dropped};
 use super::ending::Ending;
 use super::engine::Sessions;
 use super::error::SessionsError;
 use super::fetch::{CredentialType, FetchRequest, Fetched};
 use super::live::Live;
-use super::machine::{Event, TransitionError, What};
+use super::machine::{TransitionError, What};
 use super::new_session::NewSession;
+use super::part::Part;
 use super::record::SessionAtStore;
 use super::refusals::Refusals;
 use super::search::{Attempt, Search};
@@ -29,7 +31,6 @@ use super::state::{CheckOut, Data, FetchStage, OpenFetch};
 use super::vault::RunningVault;
 use super::workflow::SessionWorkflow;
 use crate::records::{Entry, random};
-use crate::work::Submitted;
 
 /// A session of a user.
 ///
@@ -38,6 +39,9 @@ use crate::work::Submitted;
 /// [ends](Self::end), when its last handle is dropped, or when the host starts again after a crash. Neither a dropped
 /// handle nor a new start of the host ends a [detached](NewSession::detached) session. A clone is another handle to the
 /// same session.
+///
+/// If the end of a session without a handle cannot be stored, it is repeated until it is stored or this run of the host
+/// is gone. In the latter case, the next start of the host ends the session.
 #[derive(Clone, Debug)]
 pub struct Session {
     inner: Arc<Inner>,
@@ -62,32 +66,6 @@ struct Inner {
 struct Progress {
     parts: BTreeMap<CredentialStoreName, Box<Part>>,
     has_ended: bool,
-}
-
-/// The session at one store.
-#[derive(Debug)]
-struct Part {
-    at: SessionAtStore,
-    live: Live,
-    entry: Option<Box<Entry<SessionWorkflow>>>,
-    /// The credentials that were read without a lease, and that no notice to the store has listed yet. They are listed in
-    /// the next notice that the authentication was completed or that the session ended, unless a later fetch replaces
-    /// them first.
-    read: Vec<CheckOut>,
-    /// Whether the session had a record at the store. If the record is gone, another handle ended the session.
-    has_record: bool,
-    /// Whether the end of the session is recorded.
-    has_ended: bool,
-}
-
-impl Part {
-    /// Tells whether the session has the account at the asset checked out.
-    fn holds(&self, candidate: &Candidate) -> bool {
-        let state = self.entry.as_ref().and_then(|entry| entry.state.as_ref());
-        state.is_some_and(|state| {
-            state.check_outs.iter().any(|out| out.is_out() && out.candidate == *candidate)
-        })
-    }
 }
 
 /// The result of a call that concerns all stores of a session.
@@ -132,8 +110,7 @@ impl Session {
             let _ = live.context(Arc::clone(&session.anonymous), stored);
             session.calls.fetch_max(stored.calls, Ordering::Relaxed);
             let at = entry.fixed.clone();
-            let part =
-                Part { at, live, entry: Some(entry), read: Vec::new(), has_record: true, has_ended: false };
+            let part = Part { entry: Some(entry), has_record: true, ..Part::new(at, live) };
             session.progress.get_mut().parts.insert(part.at.store.clone(), Box::new(part));
         }
         Ok(Self { inner: Arc::new(session) })
@@ -215,7 +192,8 @@ impl Session {
     /// [moment](super::Vault::check_in_triggers) for it. A repeated call changes nothing.
     ///
     /// # Errors
-    /// [`TransitionError::Ended`]; [`SessionsError::Record`]. A failure of a store is in [`Settled`].
+    /// [`TransitionError::Ended`]; [`SessionsError::Record`]; [`SessionsError::NoVault`] as for [`end`](Self::end). A
+    /// failure of a store is in [`Settled`].
     ///
     /// # Cancel safety
     /// If the future is dropped, some stores may not be told; call the function again.
@@ -235,7 +213,8 @@ impl Session {
     /// Checks in the credentials that the target did not accept.
     ///
     /// # Errors
-    /// [`SessionsError::Record`]. A failure of a store is in [`Settled`].
+    /// [`SessionsError::Record`]; [`SessionsError::NoVault`] as for [`end`](Self::end). A failure of a store is in
+    /// [`Settled`].
     ///
     /// # Cancel safety
     /// If the future is dropped, some stores may not be told; call the function again.
@@ -247,7 +226,9 @@ impl Session {
     /// Ends the session: checks in everything that it holds, and tells the stores. A repeated call changes nothing.
     ///
     /// # Errors
-    /// [`SessionsError::Record`]. A failure of a store is in [`Settled`]; the host tries again, even after a restart.
+    /// [`SessionsError::Record`]; [`SessionsError::NoVault`] if the session was [resumed](Sessions::resume) and has a
+    /// record of a store for which the host has no vault: the other stores are told all the same. A failure of a store is
+    /// in [`Settled`]; the host tries again, even after a restart.
     ///
     /// # Cancel safety
     /// If the future is dropped, the host ends the session when the last handle of the session is dropped. A
@@ -283,7 +264,7 @@ impl Inner {
             holder: self.holder.clone(),
             host: (!self.is_detached).then(|| (Arc::clone(&run.host), run.number)),
         };
-        Part { at, live: self.live(), entry: None, read: Vec::new(), has_record: false, has_ended: false }
+        Part::new(at, self.live())
     }
 
     /// Asks for the candidates of a search. `first_for` is the candidate in whose queue the session is the first.
@@ -329,7 +310,7 @@ impl Inner {
         }
         part.live.refusals = Some(refusals);
         let again = fetch.vault.capabilities().idempotent;
-        let (answer, failures) = self.submit(part, What::Fetch { fetch: open, again }).await?;
+        let (answer, failures) = part.submit(&self.sessions, What::Fetch { fetch: open, again }).await?;
         let operation = operation(fetch.kind);
         let asked = |failure: &SessionsError| matches!(failure, SessionsError::Store { call, .. } if *call == operation);
         answer.ok_or_else(|| failures.into_iter().rev().find(asked).unwrap_or(SessionsError::Overtaken))
@@ -444,7 +425,7 @@ impl Inner {
             };
             let what = what(&vault, part.read.clone());
             let takes_read = !matches!(what, What::AuthenticationFailed);
-            match self.submit(part, what).await {
+            match part.submit(&self.sessions, what).await {
                 Ok((_, failures)) => {
                     settled.failures.extend(failures);
                     part.has_ended = progress.has_ended;
@@ -458,25 +439,6 @@ impl Inner {
         }
         first.map_or(Ok(settled), Err)
     }
-
-    /// Applies an event and makes the calls of the store that follow from it. Returns the store's answer and failures.
-    async fn submit(
-        &self,
-        part: &mut Part,
-        what: What,
-    ) -> Result<(Option<Answer>, Vec<SessionsError>), SessionsError> {
-        let worker = &self.sessions.worker;
-        let entry = match part.entry.take() {
-            Some(entry) => entry,
-            None => self.sessions.entry(&part.at).await?,
-        };
-        let event = worker.workflow.event(&part.at.store, worker.clock.now(), what);
-        let event = Event { continues: part.has_record, ..event };
-        let Submitted { entry, answer, failures, .. } = worker.submit(entry, event, Some(&part.live)).await?;
-        part.has_record |= entry.state.is_some();
-        part.entry = Some(entry);
-        Ok((answer, failures))
-    }
 }
 
 /// Ends a session whose last handle is dropped. Its caller is gone, perhaps because of a panic.
@@ -486,13 +448,12 @@ impl Drop for Inner {
             return;
         }
         let parts = std::mem::take(&mut self.progress.get_mut().parts).into_values();
-        let left: Vec<_> = parts.filter(|part| !part.has_ended).map(|part| (part.at, part.read)).collect();
+        let left: Vec<_> = parts.filter(|part| !part.has_ended).map(|part| Dropped::from(*part)).collect();
         // Without a runtime, the host ends the session at its next start.
         if !left.is_empty()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            let sessions = self.sessions.clone();
-            runtime.spawn(async move { sessions.end_dropped(left).await });
+            runtime.spawn(end_dropped(Arc::clone(&self.sessions.worker), left));
         }
     }
 }

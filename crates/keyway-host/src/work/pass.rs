@@ -12,11 +12,11 @@ use tracing::warn;
 
 use super::health::EngineHealth;
 use super::report::{WorkOutcome, WorkReport};
-use super::submit::{Failed, Submitted};
+use super::submit::{Failed, FailedBecause, Submitted};
 use super::worker::Worker;
 use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
-use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, RecordError, Room, random};
+use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, Names, RecordError, Room, random};
 
 /// How many entries are read at a time. A pass over a lane begins at a random one of the entries that it read, so that
 /// several hosts do not all begin with the same entry.
@@ -163,34 +163,47 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
 }
 
 impl<W: Workflow> Worker<W> {
-    /// Reads the record of an index entry. An unreadable record is skipped, so that it does not
-    /// delay the others.
+    /// Reads the record of an entry in the index of work, and skips a damaged one.
     async fn read(&self, listed: &Listed) -> Result<Option<Box<Entry<W>>>, RecordError> {
-        match self.journal.confirmed(listed).await {
-            Err(error @ (RecordError::Corrupt { .. } | RecordError::Open(_))) => {
-                warn!(engine = W::ENGINE, error = %error.detail(), "a record that is due cannot be read");
-                Ok(None)
-            }
-            read => read,
-        }
+        or_skipped::<W>(self.journal.confirmed(listed).await)
     }
 
     /// Tells the machine that the caller is lost, for every record whose caller lived in an earlier run of this host.
+    ///
+    /// If a record fails, the others follow all the same. The first such failure is returned at the end, because only
+    /// another recovery takes up the record. A damaged record is skipped.
     async fn end_lost_callers(&self, reports: &mut Vec<WorkReport>) -> Result<(), RecordError> {
         let Some(names) = W::callers_of(&self.run.host) else { return Ok(()) };
-        let mut after = None;
+        let (mut after, mut all_ended) = (None::<Listed>, Ok(()));
         loop {
-            let (entries, next) = self.journal.listed(&names, after.as_ref(), WINDOW).await?;
-            for entry in entries {
-                let now = self.clock.now();
-                let Some(event) = self.workflow.caller_lost(&entry.fixed, &self.run, now) else { continue };
-                let taken_up = report(&entry, WorkOutcome::LeasedElsewhere);
-                let ended = self.submit(entry, event, None).await;
-                reports.push(WorkReport { outcome: outcome_of(ended), ..taken_up });
+            let (window, more) = self.journal.under(&names, after.as_ref(), WINDOW).await?;
+            for listed in &window {
+                let ended = self.end_lost_caller(&names, listed, reports).await;
+                all_ended = all_ended.and(ended);
             }
-            after = next;
-            if after.is_none() {
-                return Ok(());
+            if !more {
+                return all_ended;
+            }
+            after = window.into_iter().last();
+        }
+    }
+
+    async fn end_lost_caller(
+        &self,
+        names: &Names<'_>,
+        listed: &Listed,
+        reports: &mut Vec<WorkReport>,
+    ) -> Result<(), RecordError> {
+        let read = or_skipped(self.journal.confirmed_under(names, listed).await)?;
+        let Some(entry) = read else { return Ok(()) };
+        let now = self.clock.now();
+        let Some(event) = self.workflow.caller_lost(&entry.fixed, &self.run, now) else { return Ok(()) };
+        let taken_up = report(&entry, WorkOutcome::LeasedElsewhere);
+        match self.submit(entry, event, None).await {
+            Err(Failed { because: FailedBecause::Storage(error), .. }) => Err(error),
+            ended => {
+                reports.push(WorkReport { outcome: outcome_of(ended), ..taken_up });
+                Ok(())
             }
         }
     }
@@ -228,6 +241,19 @@ impl<W: Workflow> Worker<W> {
                 return Ok(());
             }
         }
+    }
+}
+
+/// Skips a damaged record, so that it does not keep a pass from the others (decision H297).
+fn or_skipped<W: Workflow>(
+    read: Result<Option<Box<Entry<W>>>, RecordError>,
+) -> Result<Option<Box<Entry<W>>>, RecordError> {
+    match read {
+        Err(error) if error.is_damage() => {
+            warn!(engine = W::ENGINE, error = %error.detail(), "a damaged record is skipped");
+            Ok(None)
+        }
+        read => read,
     }
 }
 

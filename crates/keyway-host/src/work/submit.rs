@@ -154,10 +154,15 @@ impl<W: Workflow> Course<'_, W> {
         Err(self.not_stored(RecordError::Contended))
     }
 
-    /// Computes and stores a step, and tries again while other hosts change the record first.
+    /// Computes and stores a step, and tries again while others change the record first. Callers of this run that lose
+    /// such a race take turns.
     async fn step_and_store(&mut self, event: &W::Event) -> Result<Stepped<W>, Failed<W>> {
         let mut holder: Option<Box<Entry<W>>> = None;
+        let mut turn = self.worker.journal.turn();
         for _ in 0..ATTEMPTS {
+            // Many records may depend on the record that holds the names, so the races are for that one.
+            let contended = holder.as_ref().map_or(self.entry.address, |holder| holder.address);
+            turn.wait_at(contended).await;
             let taken = holder.as_ref().map(|holder| self.worker.workflow.taken(event, holder));
             let event = taken.as_ref().unwrap_or(event);
             let standing = self.worker.standing(&self.entry, self.own.as_ref(), self.hold.is_some());
@@ -171,6 +176,7 @@ impl<W: Workflow> Course<'_, W> {
                 Next::Undo(command) => return Ok(Stepped::Undo(command)),
                 Next::Taken(taken) => holder = Some(taken),
                 Next::Again => {
+                    turn.lost_at(contended).await;
                     holder = None;
                     match self.worker.journal.load(self.entry.address).await {
                         Ok(current) => self.found(current),

@@ -24,7 +24,7 @@ const CLAIM: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Debug, PartialEq)]
 enum State {
-    Working,
+    Working { noted: u8 },
     Done,
 }
 
@@ -32,6 +32,8 @@ enum State {
 enum Event {
     Begin,
     Finished,
+    /// Something happened beside the work.
+    Noted,
     Wake,
 }
 
@@ -71,11 +73,15 @@ impl Stored for State {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(*self == Self::Done));
+        let Self::Working { noted } = self else { return out.push(u8::MAX) };
+        out.push(*noted);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(if reader.flag()? { Self::Done } else { Self::Working })
+        Ok(match reader.byte()? {
+            u8::MAX => Self::Done,
+            noted => Self::Working { noted },
+        })
     }
 }
 
@@ -117,9 +123,12 @@ fn step(
     event: Event,
 ) -> Result<Step<Toy>, &'static str> {
     Ok(match (state, event) {
-        (None, Event::Begin) => Step::to(State::Working).then(Command::Work),
-        (Some(State::Working), Event::Wake) if standing == Standing::Free => {
-            Step::to(State::Working).then(Command::Work)
+        (None, Event::Begin) => Step::to(State::Working { noted: 0 }).then(Command::Work),
+        (Some(State::Working { noted }), Event::Noted) => {
+            Step::to(State::Working { noted: noted + 1 }).beside()
+        }
+        (Some(state @ State::Working { .. }), Event::Wake) if standing == Standing::Free => {
+            Step::to(state.clone()).then(Command::Work)
         }
         (Some(_), Event::Finished) => Step::to(State::Done).handing_out(),
         _ => return Err("it does not fit"),
@@ -279,4 +288,90 @@ async fn only_a_step_that_is_known_not_to_be_stored_is_undone() {
         }
         assert_eq!(undone.load(Ordering::SeqCst), u32::from(!applied));
     }
+}
+
+/// Makes a record on which a call works that does not end, and returns the address of the record.
+async fn begun(worker: &Arc<Worker<Toy>>) -> Address {
+    let begun = begin();
+    let address = begun.address;
+    let left = worker.submit(begun, Event::Begin, None);
+    assert!(tokio::time::timeout(CLAIM / 10, left).await.is_err());
+    address
+}
+
+/// Notes something in the record, as a caller beside the work does.
+async fn note(worker: &Arc<Worker<Toy>>, address: Address) -> Result<(), String> {
+    let entry = worker.journal.load(address).await.unwrap().unwrap();
+    match worker.submit(entry, Event::Noted, None).await.map_err(|failed| failed.because) {
+        Ok(_) => Ok(()),
+        Err(FailedBecause::Storage(error)) => Err(error.to_string()),
+        Err(_) => Err("refused".to_owned()),
+    }
+}
+
+async fn noted(worker: &Arc<Worker<Toy>>, address: Address) -> Option<State> {
+    worker.journal.load(address).await.unwrap().unwrap().state.clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_of_one_run_that_change_a_record_at_once_are_all_served() {
+    let storage = FaultyStorage::over(&(Arc::new(Memory::new()) as Arc<dyn Storage>)).pauses().into_engine();
+    let one = worker(&(storage as _), &ring(), "one", Toy { takes: CLAIM * 10, ..Toy::default() }).await;
+    let address = begun(&one).await;
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let one = Arc::clone(&one);
+        running.spawn(async move { note(&one, address).await });
+    }
+    let failed: Vec<_> = running.join_all().await.into_iter().filter_map(Result::err).collect();
+    assert_eq!(failed, Vec::<String>::new());
+    assert_eq!(noted(&one, address).await, Some(State::Working { noted: 100 }));
+}
+
+/// Shows that a caller that lost a race is not overtaken again and again by callers that come later. A rival starts
+/// before each of its commits.
+#[tokio::test(start_paused = true)]
+async fn callers_that_come_later_wait_for_one_that_lost_a_race() {
+    let storage = FaultyStorage::over(&(Arc::new(Memory::new()) as Arc<dyn Storage>)).into_engine();
+    let one = Arc::clone(&storage) as Arc<dyn Storage>;
+    let one = worker(&one, &ring(), "one", Toy { takes: CLAIM * 10, ..Toy::default() }).await;
+    let address = begun(&one).await;
+    let rivals = Arc::new(AtomicU32::new(0));
+    for number in 0..80 {
+        let (one, rivals) = (Arc::clone(&one), Arc::clone(&rivals));
+        // Each rival makes one commit, too.
+        storage.0.before_commit(2 * number, async move {
+            tokio::spawn(async move {
+                note(&one, address).await.unwrap();
+                rivals.fetch_add(1, Ordering::SeqCst);
+            });
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    assert_eq!(note(&one, address).await, Ok(()));
+    assert_eq!(rivals.load(Ordering::SeqCst), 1);
+}
+
+/// Shows that the wait for a turn is bounded, because the future of a caller may not be polled.
+#[tokio::test(start_paused = true)]
+async fn a_caller_that_is_not_polled_stops_no_other() {
+    let storage = FaultyStorage::over(&(Arc::new(Memory::new()) as Arc<dyn Storage>)).into_engine();
+    let one = Arc::clone(&storage) as Arc<dyn Storage>;
+    let one = worker(&one, &ring(), "one", Toy { takes: CLAIM * 10, ..Toy::default() }).await;
+    let address = begun(&one).await;
+    let rival = Arc::clone(&one);
+    storage.0.before_commit(0, async move { note(&rival, address).await.unwrap() });
+    // The caller loses to the rival, which makes the commit with the number 1, and stops at its own next commit.
+    storage.0.before_commit(2, std::future::pending());
+    let stopped = note(&one, address);
+    tokio::pin!(stopped);
+    assert!(tokio::time::timeout(CLAIM, &mut stopped).await.is_err());
+    let begun = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(note(&one, address).await, Ok(()));
+    }
+    assert!(begun.elapsed() < CLAIM / 2, "{:?}", begun.elapsed());
+    assert_eq!(noted(&one, address).await, Some(State::Working { noted: 4 }));
 }

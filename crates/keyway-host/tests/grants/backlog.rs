@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_host::grants::{GrantRequest, GrantsError, Service, TransitionError};
+use keyway_host::grants::{GrantRequest, GrantsError, Revoked, Service, TransitionError};
 use keyway_host::{RecordError, WorkOutcome};
 use keyway_issuers::{Issuer, Json, JsonObject, UserInfo};
 
@@ -110,4 +110,31 @@ async fn claims_that_are_stored_can_be_read_again() {
         let worked = grants.run_due(clock.advance(Duration::from_secs(60))).await.unwrap();
         assert!(matches!(worked[0].outcome, WorkOutcome::Gone), "{worked:?}");
     }
+}
+
+/// Shows that a grant can be stored at every step if the plugin was asked for it at all, however long its claims are: with
+/// the longest reference to a credential, and with the claim of a host with a long name.
+#[tokio::test]
+async fn the_largest_claims_leave_room_for_the_rest_of_the_grant() {
+    let (storage, keys, world) = (memory(), ring(), World::plain());
+    let grants = host(&storage, &keys, service(&world)).started().await;
+    let asked = |bytes: usize| {
+        UserInfo::new("https://needle.example.com", format!("joe-{bytes}")).with("long", "x".repeat(bytes))
+    };
+    let (mut accepted, mut refused) = (0, 512 << 10);
+    while refused - accepted > 1 {
+        let bytes = usize::midpoint(accepted, refused);
+        match grants.request(&svc(), GrantRequest::new(asked(bytes))).await {
+            Ok(_) => accepted = bytes,
+            Err(GrantsError::Record(RecordError::TooLarge { .. })) => refused = bytes,
+            Err(other) => panic!("{other}"),
+        }
+    }
+    world.set(Request::LongState);
+    let requester = asked(accepted);
+    let handed = granted(grants.request(&svc(), GrantRequest::new(requester.clone())).await);
+    let other = host(&storage, &keys, service(&world)).name(&"b".repeat(1000)).started().await;
+    let before = world.credentials();
+    assert_eq!(other.revoke(handed.grant, requester).await.unwrap(), Revoked::Destroyed);
+    assert_eq!(world.credentials(), before - 1);
 }

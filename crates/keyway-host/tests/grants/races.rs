@@ -7,7 +7,7 @@ use keyway_core::Clock;
 use keyway_host::WorkOutcome;
 use keyway_host::grants::{Decision, Disposal, GrantOutcome, GrantsError, Isolation, Phase, TransitionError};
 use keyway_issuers::{Capabilities, IntentId};
-use keyway_storage::{Sqlite, Storage};
+use keyway_storage::{FaultyStorage, Sqlite, Storage};
 use tokio::task::JoinSet;
 
 use crate::world::*;
@@ -82,6 +82,27 @@ async fn of_parallel_requests_with_the_same_state_one_is_stored() {
     assert_eq!((listed.len(), listed[0].state.orphans), (1, 15));
     grants.revoke(listed[0].id, user("joe")).await.unwrap();
     assert!(grants.list(&user("joe").user).await.unwrap().is_empty());
+}
+
+/// Tests that requests of one host that change the same record do not starve each other. The storage engine pauses, so
+/// that all requests read the record before one of them changes it.
+#[tokio::test]
+async fn of_a_hundred_requests_with_the_same_state_none_is_starved() {
+    let world = World::plain();
+    world.set(Request::SameState);
+    let storage = FaultyStorage::over(&memory()).pauses().into_engine() as Arc<dyn Storage>;
+    let grants = host(&storage, &ring(), service(&world)).started().await;
+    let mut running = JoinSet::new();
+    for _ in 0..100 {
+        let grants = grants.clone();
+        running.spawn(async move { grants.request(&svc(), plain_request("joe")).await });
+    }
+    let answers = running.join_all().await;
+    let storage_failed =
+        answers.iter().filter(|answer| !matches!(answer, Ok(_) | Err(GrantsError::StateTaken { .. })));
+    assert_eq!(storage_failed.count(), 0);
+    let listed = grants.list(&user("joe").user).await.unwrap();
+    assert_eq!((listed.len(), listed[0].state.orphans), (1, 99));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -39,6 +39,8 @@ pub(crate) enum Request {
     /// Makes the credential. Its reference (`state` on the wire) is always the same.
     SameState,
     SecretInState,
+    /// The reference has the largest size.
+    LongState,
     HugeState,
     /// Makes the credential, and breaks the contract with an answer that names it.
     Orphan,
@@ -117,6 +119,7 @@ impl World {
             let state = match world.request {
                 Request::SameState => "the-same-needle-state".to_owned(),
                 Request::SecretInState => format!("state of {value}"),
+                Request::LongState => "s".repeat(16 << 10),
                 Request::HugeState => "s".repeat(17 << 10),
                 _ => format!("needle-state-{}", world.next),
             };

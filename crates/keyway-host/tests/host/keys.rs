@@ -6,7 +6,7 @@ use keyway_core::{Plugins, plugins};
 use keyway_host::{Host, HostError, RecordError};
 use keyway_seal::KeyRing;
 use keyway_secrets::StoreName;
-use keyway_storage::Storage;
+use keyway_storage::{Batch, Expectation, KeyRange, Storage};
 
 use crate::world::*;
 
@@ -46,6 +46,29 @@ async fn records_are_sealed_anew_and_the_old_keys_can_go() {
 
     let host = start(&storage, &new, &of_stores, &world).await.unwrap();
     host.stores().open(&name).await.unwrap();
+    host.grants().revoke(issued.grant, user("joe")).await.unwrap();
+    assert_eq!(world.credentials(), 0);
+}
+
+#[tokio::test]
+async fn a_damaged_record_does_not_keep_the_others_under_the_old_keys() {
+    let (storage, world, of_stores) = (memory(), World::plain(), ring());
+    let (old, new) = (ring(), ring());
+    let host = start(&storage, &old, &of_stores, &world).await.unwrap();
+    let issued = granted(host.grants().request(&svc(), plain_request("joe")).await);
+    // This key comes before those of the real grants.
+    let damaged = [&b"keyway-host\0\x03\x01"[..], &[0; 32]].concat();
+    let _ = storage.commit(Batch::new().put(damaged, "damaged", Expectation::Absent)).await.unwrap();
+    let grants = storage.scan(&KeyRange::prefix(b"keyway-host\0\x03\x01"), None, 9).await.unwrap().entries;
+    assert_eq!((grants.len(), &grants[0].value[..]), (2, &b"damaged"[..]));
+    drop(host);
+
+    let host = start(&storage, &new.with_retiring(&old), &of_stores, &world).await.unwrap();
+    let error = host.reseal().await.unwrap_err();
+    assert!(matches!(error, HostError::Record(RecordError::Corrupt { .. })), "{error}");
+    drop(host);
+
+    let host = start(&storage, &new, &of_stores, &world).await.unwrap();
     host.grants().revoke(issued.grant, user("joe")).await.unwrap();
     assert_eq!(world.credentials(), 0);
 }

@@ -62,3 +62,31 @@ async fn planted_entries_hide_no_due_work() {
         assert!(entries_in(&storage, CLAIMED).await.is_empty());
     }
 }
+
+/// Tests that keys that are too short for an index entry stop neither the loop nor a list, and that they are removed.
+#[tokio::test]
+async fn planted_keys_that_are_too_short_stop_no_work() {
+    let (storage, world) = (memory(), World::plain());
+    let host =
+        host(&storage, &ring(), service(&world)).grant_limits(crate::run::limits()).start().await.unwrap();
+    let issued = granted(host.grants().request(&svc(), plain_request("joe")).await);
+    world.change(|world| world.revocations_to_fail = 1);
+    host.grants().revoke(issued.grant, user("joe")).await.unwrap_err();
+    let real = entries_in(&storage, DUE).await.remove(0);
+    let lane = &real[14..30];
+    let planted: [(u8, &[u8]); 6] =
+        [(DUE, b""), (DUE, b"x"), (DUE, lane), (CLAIMED, b""), (CLAIMED, &[3; 20]), (UNDECIDED, b"x")];
+    for (room, rest) in planted {
+        let key = [&b"keyway-host\0\x03"[..], &[room], rest].concat();
+        let _ = storage.commit(Batch::new().put(key, "planted", Expectation::Any)).await.unwrap();
+    }
+    let (end, run) = crate::run::running(&host);
+    until("it is revoked", || world.credentials() == 0).await;
+    assert!(host.grants().undecided(None, 9).await.unwrap().grants.is_empty());
+    host.health().await.unwrap();
+    for room in [DUE, CLAIMED, UNDECIDED] {
+        assert!(entries_in(&storage, room).await.is_empty(), "room {room}");
+    }
+    end.send(()).unwrap();
+    run.await.unwrap().unwrap();
+}

@@ -6,6 +6,8 @@ use std::time::Duration;
 use keyway_conformance::credentials::StoreCall;
 use keyway_credentials::{CredentialStoreName, Holder, Passwords};
 use keyway_host::sessions::{FetchRequest, LeaseQuery, NewSession, SessionsError, Vault};
+use keyway_host::{HostError, RecordError};
+use keyway_storage::{Batch, Expectation, Fault, FaultyStorage, KeyRange, Storage};
 
 use crate::world::*;
 
@@ -36,6 +38,80 @@ async fn a_restart_checks_in_what_the_lost_host_held() {
     assert_eq!(returned(&store), ["Used", "HostLost", "HostLost"]);
     assert_eq!(store.count(StoreCall::SessionEnded), 3);
     assert!(world.host.recover().await.unwrap().is_empty());
+}
+
+/// Tests a recovery in which the storage engine fails once, when the end of the first of three sessions is stored.
+#[tokio::test]
+async fn a_recovery_that_cannot_end_a_session_ends_the_others_and_is_an_error() {
+    let (clock, below, keys) = (Arc::default(), memory(), ring());
+    let store = store(&clock);
+    let start = async |storage: &Arc<dyn Storage>| {
+        World::start(builder(storage, &keys, &clock).vault(vault(&store)), &clock).await
+    };
+    let world = start(&below).await;
+    for number in 0..3 {
+        let session = world.session(&number.to_string());
+        found(&session).await;
+        std::mem::forget(session);
+    }
+    let engine = FaultyStorage::over(&below).into_engine();
+    let world = start(&(Arc::clone(&engine) as _)).await;
+    engine.0.fail_after(0, Fault::Unavailable);
+    let failed = world.host.recover().await.unwrap_err();
+    assert!(matches!(failed, HostError::Record(_)), "{failed}");
+    world.pass(Duration::ZERO).await;
+    assert_eq!(store.held().len(), 1);
+    world.host.recover().await.unwrap();
+    world.pass(Duration::ZERO).await;
+    assert_eq!(returned(&store), ["HostLost"; 3]);
+}
+
+/// Tests that a recovery skips a damaged record. The list of leases is an error, because an operator would miss the lease
+/// of the damaged record.
+#[tokio::test]
+async fn a_damaged_record_does_not_keep_a_recovery_from_the_others() {
+    let (clock, storage, keys) = (Arc::default(), memory(), ring());
+    let store = store(&clock);
+    let start = async || World::start(builder(&storage, &keys, &clock).vault(vault(&store)), &clock).await;
+    let world = start().await;
+    for number in 0..3 {
+        let session = world.session(&number.to_string());
+        found(&session).await;
+        std::mem::forget(session);
+    }
+    let sessions = KeyRange::prefix(b"keyway-host\0\x08\x01");
+    let records = storage.scan(&sessions, None, 9).await.unwrap().entries;
+    // Sessions are listed by the last 16 bytes of their keys.
+    let first = records.into_iter().min_by_key(|found| found.key[found.key.len() - 16..].to_vec()).unwrap();
+    let batch = Batch::new().put(first.key, "damaged", Expectation::Any);
+    let _ = storage.commit(batch).await.unwrap();
+
+    let world = start().await;
+    world.host.recover().await.unwrap();
+    world.pass(Duration::ZERO).await;
+    assert_eq!(returned(&store), ["HostLost"; 2]);
+    let joe = LeaseQuery::Holder(Holder::new("joe").unwrap());
+    let error = world.leases(&joe, None, 9).await.unwrap_err();
+    assert!(matches!(error, SessionsError::Record(RecordError::Corrupt { .. })), "{error}");
+}
+
+#[tokio::test]
+async fn the_loop_repeats_a_recovery_that_cannot_end_a_session() {
+    let (clock, below, keys) = (Arc::default(), memory(), ring());
+    let store = store(&clock);
+    let world = World::start(builder(&below, &keys, &clock).vault(vault(&store)), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    std::mem::forget(session);
+    let engine = FaultyStorage::over(&below).into_engine();
+    let storage: Arc<dyn Storage> = Arc::clone(&engine) as _;
+    let world = World::start(builder(&storage, &keys, &clock).vault(vault(&store)), &clock).await;
+    engine.0.fail_after(0, Fault::Unavailable);
+    let (end, ended) = tokio::sync::oneshot::channel::<()>();
+    let run = tokio::spawn(async move { world.host.run(async { drop(ended.await) }).await });
+    until("the lease is checked in", || store.held().is_empty()).await;
+    end.send(()).unwrap();
+    run.await.unwrap().unwrap();
 }
 
 #[tokio::test]

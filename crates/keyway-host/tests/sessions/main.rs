@@ -2,6 +2,7 @@
 
 mod bounds;
 mod crashes;
+mod dropped;
 mod events;
 mod fetches;
 #[path = "../support/ground.rs"]

@@ -8,6 +8,7 @@ use keyway_credentials::{Account, Asset, Candidate, Holder, Lease, LeaseId, Veri
 use keyway_host::sessions::{
     Decision, Fetched, LeaseQuery, Lock, LockTarget, SessionsError, TransitionError,
 };
+use keyway_storage::{FaultyStorage, Storage};
 
 use crate::world::*;
 
@@ -159,4 +160,22 @@ async fn an_operator_has_credentials_verified() {
     assert_eq!(world.verify(&hall(), Verification::new(candidate.clone())).await.unwrap(), Verified::Opens);
     store.diverge("root", "web1");
     assert_eq!(world.verify(&hall(), Verification::new(candidate)).await.unwrap(), Verified::Diverged);
+}
+
+#[tokio::test]
+async fn of_a_hundred_operators_who_lock_an_account_at_once_none_is_starved() {
+    let clock = Arc::default();
+    let storage = FaultyStorage::over(&memory()).pauses().into_engine() as Arc<dyn Storage>;
+    let world = World::start(builder(&storage, &ring(), &clock).vault(vault(&store(&clock))), &clock).await;
+    let mut running = tokio::task::JoinSet::new();
+    for number in 0..100 {
+        let world = world.clone();
+        running.spawn(async move {
+            let target = LockTarget::Account(Account::new("root").unwrap());
+            world.lock(Lock::new(target, ada(), number.to_string())).await
+        });
+    }
+    let failed: Vec<_> = running.join_all().await.into_iter().filter_map(Result::err).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(world.locks().await.unwrap().len(), 1);
 }
