@@ -136,12 +136,16 @@ impl Inner {
                 running.spawn(async move { engine.work_off(&lane, now).await });
             }
         }
+        // A lane whose records cannot be read does not end the work of the others.
+        let mut all_read = Ok(());
         while let Some(done) = running.join_next().await {
-            if let Ok(pass) = done {
-                reports.extend(pass?.reports);
+            match done {
+                Ok(Ok(pass)) => reports.extend(pass.reports),
+                Ok(Err(error)) => all_read = all_read.and(Err(error.into())),
+                Err(_) => {}
             }
         }
-        Ok(())
+        all_read
     }
 
     fn observe(&self, report: &WorkReport) {

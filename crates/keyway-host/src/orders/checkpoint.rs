@@ -24,7 +24,7 @@ impl Saver {
         let plugin_meta = Json::Object(values.clone()).to_ascii();
         for _ in 0..ATTEMPTS {
             let Some(mut entry) = self.journal.load(self.address).await? else { return Ok(false) };
-            let is_ours = entry.claim.is_some() && entry.claim == self.claim;
+            let is_ours = self.claim.as_ref().is_some_and(|claim| claim.is_same(entry.claim.as_ref()));
             let standing = if is_ours { Standing::Ours } else { Standing::Others };
             let event = Event::Checkpoint { plugin_meta: plugin_meta.clone() };
             let Ok(next) = step(&self.limits, entry.state.as_ref(), standing, event) else {

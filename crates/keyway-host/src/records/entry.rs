@@ -23,6 +23,8 @@ pub(crate) struct Claim {
     /// A number that no other run of a host has.
     pub(crate) run: u64,
     /// When the claim was made, by the owner's clock, which other hosts do not trust.
+    pub(crate) made: Timestamp,
+    /// When the claim was made or last renewed, by the same clock.
     pub(crate) from: Timestamp,
     /// How long the claim lasts.
     pub(crate) lasts: Duration,
@@ -33,13 +35,19 @@ impl Claim {
         self.from.plus(self.lasts)
     }
 
+    /// Tells whether both are the same claim, which may have been renewed in between.
+    pub(crate) fn is_same(&self, other: Option<&Self>) -> bool {
+        other.is_some_and(|other| (&self.host, self.run, self.made) == (&other.host, other.run, other.made))
+    }
+
     pub(super) fn encoded_len(claim: Option<&Self>) -> usize {
-        1 + claim.map_or(0, |claim| 3 * 8 + LENGTH_BYTES + claim.host.len())
+        1 + claim.map_or(0, |claim| 4 * 8 + LENGTH_BYTES + claim.host.len())
     }
 
     pub(super) fn write(claim: Option<&Self>, out: &mut Vec<u8>) {
         put_optional(out, claim, |out, claim| {
             put_u64(out, claim.run);
+            put_time(out, claim.made);
             put_time(out, claim.from);
             put_u64(out, u64::try_from(claim.lasts.as_millis()).unwrap_or(u64::MAX));
             put_text(out, &claim.host);
@@ -48,9 +56,9 @@ impl Claim {
 
     pub(super) fn read(reader: &mut Reader<'_>) -> Result<Option<Self>, Malformed> {
         reader.optional(|reader| {
-            let (run, from) = (reader.u64()?, reader.time()?);
+            let (run, made, from) = (reader.u64()?, reader.time()?, reader.time()?);
             let lasts = Duration::from_millis(reader.u64()?);
-            Ok(Self { run, from, lasts, host: reader.text()?.into() })
+            Ok(Self { run, made, from, lasts, host: reader.text()?.into() })
         })
     }
 }

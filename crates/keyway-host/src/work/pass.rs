@@ -97,8 +97,45 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
     }
 
     async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError> {
-        let tag = self.journal.lane_tag(lane);
         let (mut pass, mut running) = (Pass::default(), JoinSet::new());
+        let started = self.start_due(lane, now, &mut pass, &mut running).await;
+        // Work that is started is finished even if the storage engine failed meanwhile: an aborted call of a plugin may
+        // have had an effect of which the record tells nothing.
+        while let Some(done) = running.join_next().await {
+            // Panics of plugins are contained, so a panic that is ignored here is a fault of the engine itself.
+            pass.reports.extend(done.ok());
+        }
+        started.map(|()| pass)
+    }
+
+    async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError> {
+        self.journal.next_due(&self.journal.lane_tag(lane)).await
+    }
+
+    async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError> {
+        Ok(self.journal.groups(Room::Claimed).await?.into_iter().map(|(_, first)| first).min())
+    }
+
+    async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError> {
+        Worker::health(self, now).await
+    }
+}
+
+impl<W: Workflow> Worker<W> {
+    /// Reads the record of an entry in the index of work, and skips a damaged one.
+    async fn read(&self, listed: &Listed) -> Result<Option<Box<Entry<W>>>, RecordError> {
+        or_skipped::<W>(self.journal.confirmed(listed).await)
+    }
+
+    /// Starts the due work of a lane while there are free permits.
+    async fn start_due(
+        self: &Arc<Self>,
+        lane: &str,
+        now: Timestamp,
+        pass: &mut Pass,
+        running: &mut JoinSet<WorkReport>,
+    ) -> Result<(), RecordError> {
+        let tag = self.journal.lane_tag(lane);
         let mut after: Option<Listed> = None;
         loop {
             let (mut window, more) =
@@ -139,33 +176,9 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
             }
             // The unconfirmed entries are removed by now, so the entries after them are read at once.
             if confirmed > 0 || !more {
-                break;
+                return Ok(());
             }
         }
-        while let Some(done) = running.join_next().await {
-            // Panics of plugins are contained, so a panic that is ignored here is a fault of the engine itself.
-            pass.reports.extend(done.ok());
-        }
-        Ok(pass)
-    }
-
-    async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError> {
-        self.journal.next_due(&self.journal.lane_tag(lane)).await
-    }
-
-    async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError> {
-        Ok(self.journal.groups(Room::Claimed).await?.into_iter().map(|(_, first)| first).min())
-    }
-
-    async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError> {
-        Worker::health(self, now).await
-    }
-}
-
-impl<W: Workflow> Worker<W> {
-    /// Reads the record of an entry in the index of work, and skips a damaged one.
-    async fn read(&self, listed: &Listed) -> Result<Option<Box<Entry<W>>>, RecordError> {
-        or_skipped::<W>(self.journal.confirmed(listed).await)
     }
 
     /// Tells the machine that the caller is lost, for every record whose caller lived in an earlier run of this host.

@@ -195,7 +195,7 @@ impl<W: Workflow> Course<'_, W> {
         event: &W::Event,
         holder: Option<&Entry<W>>,
     ) -> Result<Next<W>, Failed<W>> {
-        let is_own = self.own.is_some() && self.entry.claim == self.own;
+        let is_own = self.own.as_ref().is_some_and(|own| own.is_same(self.entry.claim.as_ref()));
         let same = step.state == self.entry.state && holder.is_none();
         if same && step.is_promised {
             self.worker.workflow.stored(&self.entry, event);
@@ -344,10 +344,10 @@ impl<W: Workflow> Worker<W> {
         loop {
             tokio::time::sleep(own.lasts / 3).await;
             let Ok(Some(mut current)) = self.journal.load(entry.address).await else { continue };
-            if current.claim.as_ref() != Some(own) {
+            if !own.is_same(current.claim.as_ref()) {
                 continue;
             }
-            let renewed = self.claim_for(own.lasts);
+            let renewed = Claim { from: self.clock.now(), ..own.clone() };
             let change = Change { claim: Some(renewed.clone()), ..Change::to(current.state.clone()) };
             match self.journal.apply(&mut current, change).await {
                 Ok(Applied::Stored) => *own = renewed,

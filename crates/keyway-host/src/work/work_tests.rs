@@ -18,7 +18,9 @@ use super::{
     Workflow,
 };
 use crate::HostError;
-use crate::records::{Address, Due, Entry, Journal, RecordKind, Recorded, SealedRecords, Stored};
+use crate::records::{
+    Address, Applied, Change, Due, Entry, Journal, RecordKind, Recorded, SealedRecords, Stored,
+};
 
 const CLAIM: Duration = Duration::from_secs(60);
 
@@ -49,13 +51,15 @@ struct Toy {
     takes: Duration,
     limits: Limits,
     asked: Arc<AtomicU32>,
+    finished: Arc<AtomicU32>,
     undone: Arc<AtomicU32>,
 }
 
 impl Default for Toy {
     fn default() -> Self {
         let limits = Limits::default().with_stall(CLAIM / 2).with_lease_grace(CLAIM / 2);
-        Self { takes: Duration::ZERO, limits, asked: Arc::default(), undone: Arc::default() }
+        let [asked, finished, undone] = <[Arc<AtomicU32>; 3]>::default();
+        Self { takes: Duration::ZERO, limits, asked, finished, undone }
     }
 }
 
@@ -130,7 +134,9 @@ fn step(
         (Some(state @ State::Working { .. }), Event::Wake) if standing == Standing::Free => {
             Step::to(state.clone()).then(Command::Work)
         }
-        (Some(_), Event::Finished) => Step::to(State::Done).handing_out(),
+        (Some(_), Event::Finished) if standing == Standing::Ours => Step::to(State::Done).handing_out(),
+        // Another worker has taken over the work, so this answer does not count.
+        (Some(state), Event::Finished) => Step::to(state.clone()).beside(),
         _ => return Err("it does not fit"),
     })
 }
@@ -174,11 +180,13 @@ impl Workflow for Toy {
         true
     }
 
-    async fn carry_out(&self, _: &Claimed<'_, Self>, command: Command, _: Option<&()>) -> Carried<Self> {
+    async fn carry_out(&self, on: &Claimed<'_, Self>, command: Command, _: Option<&()>) -> Carried<Self> {
         match command {
             Command::Work => {
                 self.asked.fetch_add(1, Ordering::SeqCst);
                 tokio::time::sleep(self.takes).await;
+                self.finished.fetch_add(1, Ordering::SeqCst);
+                assert!(!matches!(on.is_claimed().await, Ok(false)), "no other worker works on it");
                 Carried::answered(Event::Finished, "the answer")
             }
             Command::Undo => {
@@ -263,6 +271,26 @@ async fn work_that_was_given_up_is_taken_over() {
     }
     // The record is due when its claim ends. After that, the other host waits for the duration of the claim once more.
     assert!((11..=14).contains(&taken_after), "{taken_after}");
+}
+
+/// Shows that a failure of the storage engine does not cut off the calls of plugins that are under way.
+#[tokio::test(start_paused = true)]
+async fn work_that_is_started_is_finished_when_the_storage_engine_fails() {
+    let (inner, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
+    let before = worker(&inner, &keys, "one", Toy::default()).await;
+    for id in 0..8 {
+        let mut entry = Entry::new(Address { scope: [1; 16], id: [id; 16] }, Nothing);
+        let due = Change::to(Some(State::Working { noted: 0 }));
+        assert!(matches!(before.journal.apply(&mut entry, due).await, Ok(Applied::Stored)));
+    }
+    let failing = FaultyStorage::over(&inner).pauses().ends_reads().into_engine();
+    let storage: Arc<dyn Storage> = Arc::clone(&failing) as _;
+    let toy = Toy { takes: CLAIM, ..Toy::default() };
+    let [asked, finished] = [&toy.asked, &toy.finished].map(Arc::clone);
+    let one = worker(&storage, &keys, "one", toy).await;
+    failing.0.end_after(1, Fault::EndsBefore);
+    assert!(one.work_off("toy", one.clock.now()).await.is_err());
+    assert_eq!([asked, finished].map(|count| count.load(Ordering::SeqCst)), [1, 1]);
 }
 
 /// Shows that the engine reads the record before it undoes work, and hands out an answer only if the step is stored.

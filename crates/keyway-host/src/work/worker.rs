@@ -93,17 +93,15 @@ impl<W: Workflow> Worker<W> {
     pub(super) fn claim(&self, command: &W::Command) -> Claim {
         let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
         let longest = if W::is_long(command) { deadline.max(stall) } else { deadline };
-        self.claim_for(longest.saturating_add(lease_grace))
-    }
-
-    pub(super) fn claim_for(&self, lasts: Duration) -> Claim {
-        Claim { host: Arc::clone(&self.run.host), run: self.run.number, from: self.clock.now(), lasts }
+        let now = self.clock.now();
+        let lasts = longest.saturating_add(lease_grace);
+        Claim { host: Arc::clone(&self.run.host), run: self.run.number, made: now, from: now, lasts }
     }
 
     /// Tells who works on a record. `own` is the claim that the caller made.
     pub(super) fn standing(&self, entry: &Entry<W>, own: Option<&Claim>, held: bool) -> Standing {
         match (&entry.claim, entry.revision()) {
-            (Some(claim), _) if Some(claim) == own => Standing::Ours,
+            (Some(claim), _) if claim.is_same(own) => Standing::Ours,
             _ if !held => Standing::Others,
             // The claim belongs to an ended call of this run, or to an earlier run of this host, which has ended.
             (Some(claim), _) if claim.host == self.run.host => Standing::Free,
@@ -166,11 +164,13 @@ impl<W: Workflow> Claimed<'_, W> {
         Again { now: self.now(), retry_after, jitter }
     }
 
-    /// Tells whether the record is unchanged since it was claimed. Callers check this before an action that cannot be
+    /// Tells whether the caller still has its claim on the record. Callers check this before an action that cannot be
     /// undone.
     pub(crate) async fn is_claimed(&self) -> Result<bool, RecordError> {
         let current = self.worker.journal.load(self.entry.address).await?;
-        Ok(current.is_some_and(|current| current.claim.is_some() && current.claim == self.entry.claim))
+        Ok(current
+            .and_then(|current| current.claim)
+            .is_some_and(|claim| claim.is_same(self.entry.claim.as_ref())))
     }
 
     /// Finds the record that holds these unique names.
