@@ -24,7 +24,6 @@ use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::record::SealedRecord;
 use crate::sealed_note;
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 /// The number of records that are resealed in one commit, if the engine accepts a batch of that size.
 const BATCH_RECORDS: usize = 1000;
@@ -117,7 +116,7 @@ impl Handle {
     /// Makes `target` the key of the store, unless an interrupted rotation has already done so.
     async fn begin_rotation(&self, target: KeyId) -> Result<View, StoreError> {
         let target_name = target.to_string();
-        let mut turn = Turn::default();
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let view = self.fresh_view().await?;
             if view.loaded.header.text.rotating_to.as_ref() == Some(&target_name) {
@@ -135,7 +134,7 @@ impl Handle {
     }
 
     async fn end_rotation(&self, view: &View) -> Result<(), StoreError> {
-        let mut turn = Turn::default();
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let view = self.check_still_ours(view).await?;
             if view.loaded.header.text.rotating_to.is_none() {
