@@ -15,7 +15,8 @@ impl Handle {
     /// from the handles' counts of created and destroyed secrets.
     pub(crate) async fn describe(&self, counted: bool) -> Result<StoreInfo, StoreError> {
         let view = self.fresh_view().await?;
-        let number = if counted { Some(self.count_records(&self.prefix.secrets()).await?) } else { None };
+        let number =
+            if counted { Some(self.count_records(&self.prefix.secrets(), |_| ()).await?) } else { None };
         let few = self.storage.scan(&self.prefix.secrets(), None, QUICK).await.map_err(from_storage)?;
         let known = number.or_else(|| (!few.more).then_some(few.entries.len() as u64));
         if let Some(known) = known {

@@ -56,7 +56,13 @@ impl Handle {
             [(Kind::Environments, self.prefix.environments()), (Kind::Secrets, self.prefix.secrets())];
         let mut progress = Progress { done: 0, total: 0 };
         for (_, range) in &ranges {
-            progress.total += self.count_records(range).await?;
+            // Counting a large store takes long, and a host ends a rotation that reports nothing for too long.
+            let before = progress.total;
+            let tell = |count| {
+                progress.total = before + count;
+                listener.progressed(progress);
+            };
+            self.count_records(range, tell).await?;
         }
         for (kind, range) in &ranges {
             self.reseal_range(*kind, range, &mut view, &mut progress, listener).await?;
@@ -94,8 +100,12 @@ impl Handle {
         Ok(Some(progress))
     }
 
-    /// Counts the records of a range.
-    pub(crate) async fn count_records(&self, range: &KeyRange) -> Result<u64, StoreError> {
+    /// Counts the records of a range. Calls `tell` with the number of records so far after each page.
+    pub(crate) async fn count_records(
+        &self,
+        range: &KeyRange,
+        mut tell: impl FnMut(u64),
+    ) -> Result<u64, StoreError> {
         let mut count = 0;
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -105,6 +115,7 @@ impl Handle {
                 .await
                 .map_err(from_storage)?;
             count += page.entries.len() as u64;
+            tell(count);
             if !page.more {
                 return Ok(count);
             }

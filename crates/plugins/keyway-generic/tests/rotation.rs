@@ -7,14 +7,17 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use keyway_core::SecretValue;
 use keyway_seal::KeyRing;
 use keyway_secrets::{
     ListQuery, Progress, RotationListener, SecretChange, SecretStore, SecretVersion, StoreError,
 };
-use keyway_storage::{Batch, Expectation, Sqlite, Storage};
+use keyway_storage::{
+    Batch, Expectation, FaultyStorage, KeyRange, Layered, Memory, Page, Sqlite, Storage, StorageError,
+    StorageLayer,
+};
 use support::*;
 
 const SHARED: usize = 9;
@@ -99,6 +102,44 @@ async fn the_new_keys_alone_read_everything_and_the_old_ones_nothing() {
     let after = records(&storage).await;
     let changed = before.iter().zip(&after).filter(|(before, after)| before != after).count();
     assert!(changed <= 2, "only the header, and the counters of info");
+}
+
+/// Counts scans.
+#[derive(Debug, Default)]
+struct Scans {
+    memory: Memory,
+    scans: Arc<AtomicUsize>,
+}
+
+impl StorageLayer for Scans {
+    type Inner = Memory;
+
+    fn inner(&self) -> &Memory {
+        &self.memory
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.scans.fetch_add(1, Ordering::SeqCst);
+        self.memory.scan(range, after, limit).await
+    }
+}
+
+/// A host ends a rotation that reports nothing for some time, so every step has to be reported, counting too.
+#[tokio::test]
+async fn progress_is_reported_after_each_page() {
+    let (old, fresh) = (ring(), ring());
+    let layer = Scans::default();
+    let scans = Arc::clone(&layer.scans);
+    let counted: Arc<dyn Storage> = Arc::new(Layered(layer));
+    filled(&counted, &old).await;
+    let small = FaultyStorage::over(&counted).page_records(2).into_engine();
+    let (store, most) = (open(&(small as Arc<dyn Storage>), &old), AtomicUsize::new(0));
+    let listener = |_: Progress| {
+        most.fetch_max(scans.swap(0, Ordering::SeqCst), Ordering::SeqCst);
+    };
+    scans.store(0, Ordering::SeqCst);
+    store.rotate(&fresh, &listener).await.unwrap();
+    assert_eq!(most.into_inner(), 1, "scans between two reports");
 }
 
 #[tokio::test]
