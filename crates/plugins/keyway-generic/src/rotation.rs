@@ -26,11 +26,11 @@ use crate::sealed_note;
 use crate::storage_error::from_storage;
 
 /// The number of records that are resealed in one commit, if the engine accepts a batch of that size.
-const BATCH_RECORDS: usize = 1000;
+pub(crate) const BATCH_RECORDS: usize = 1000;
 
 /// The kind of the records in a range. It decides how they are resealed.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     Secrets,
     Environments,
 }
@@ -73,31 +73,6 @@ impl Handle {
         progress.total = progress.done;
         listener.progressed(progress);
         Ok(())
-    }
-
-    /// Returns the progress of the rotation that the header names. Returns `None` if the header names none.
-    pub(crate) async fn rotation_progress(&self, view: &View) -> Result<Option<Progress>, StoreError> {
-        let Some(target) = &view.loaded.header.text.rotating_to else { return Ok(None) };
-        let mut progress = Progress { done: 0, total: 0 };
-        for (kind, range) in
-            [(Kind::Environments, self.prefix.environments()), (Kind::Secrets, self.prefix.secrets())]
-        {
-            let mut after = None;
-            loop {
-                let page =
-                    self.storage.scan(&range, after.as_deref(), BATCH_RECORDS).await.map_err(from_storage)?;
-                for entry in &page.entries {
-                    progress.total += 1;
-                    progress.done += u64::from(sealed_by(kind, &entry.value)?.to_string() == *target);
-                }
-                after = page.entries.last().map(|entry| entry.key.clone());
-                if !page.more {
-                    break;
-                }
-                let_others_run().await;
-            }
-        }
-        Ok(Some(progress))
     }
 
     /// Counts the records of a range. Calls `tell` with the number of records so far after each page.
@@ -255,7 +230,8 @@ impl Handle {
 /// Space for the key of the header in a batch.
 const HEADER_ROOM: usize = 1024;
 
-fn sealed_by(kind: Kind, bytes: &[u8]) -> Result<KeyId, StoreError> {
+/// Returns the id of the key that sealed a record.
+pub(crate) fn sealed_by(kind: Kind, bytes: &[u8]) -> Result<KeyId, StoreError> {
     match kind {
         Kind::Secrets => SealedRecord::parse(bytes).map(|record| record.sealed_by),
         Kind::Environments => sealed_note::sealed_by("the record of an environment", bytes),
