@@ -38,8 +38,9 @@
 //!   unchanged. `Indeterminate` means that the file was changed, and that the change may not survive a power
 //!   failure. It is no error if a file system cannot sync a folder (`EINVAL`, `ENOTSUP`).
 //! * **One writer.** Writers of all processes take the lock of `.NAME.keyway-lock`. The lock ends when the process that
-//!   holds it ends, for whatever reason. A program that takes no lock may write too: its change is detected and not
-//!   overwritten, unless it falls between the last comparison and the renaming.
+//!   holds it ends, for whatever reason. A writer that takes the lock again lets the waiting ones try first. A program
+//!   that takes no lock may write too: its change is detected and not overwritten, unless it falls between the last
+//!   comparison and the renaming.
 //! * **Bounds.** No read and no write exceeds the limit of the caller, so every written file can be read again.
 //! * **Regular files only.** The lock, the temporary file and the file itself must be regular files, and are never
 //!   reached through a symbolic link. [`SharedFile::open`] refuses links in the whole path. Use it for folders of an
@@ -80,6 +81,7 @@ mod replace;
 mod shared_file;
 mod sync;
 mod version;
+mod waiting;
 
 pub use error::FileError;
 pub use folder::make_folder;

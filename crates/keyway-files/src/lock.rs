@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::folder::{Folder, Use};
-use crate::{FileError, owner};
+use crate::{FileError, owner, waiting};
 
 /// An exclusive lock on a [`SharedFile`](crate::SharedFile), between processes and between handles of one process.
 /// Dropping the lock releases it, and so does the end of the process. The lock file stays.
@@ -26,6 +26,10 @@ impl Lock {
     /// created the file, and still has to give it to the owner of the folder.
     const GIVEN_WITHIN: Duration = Duration::from_millis(50);
     const LONGEST_PAUSE: Duration = Duration::from_millis(20);
+    /// The time that a new caller gives to the callers that wait. Each of them tries the lock within it.
+    const OTHERS_FIRST: Duration = Self::LONGEST_PAUSE.saturating_mul(2);
+    /// The time after which a mark of a waiting caller is outdated. On a busy machine a pause takes longer.
+    const MARK_LASTS: Duration = Self::LONGEST_PAUSE.saturating_mul(3);
 
     pub(crate) fn acquire(
         folder: &Arc<Folder>,
@@ -35,14 +39,28 @@ impl Lock {
         let failed = |source| FileError::Io { what: "lock", path: folder.path_of(&name), source };
         let started = Instant::now();
         let mut pause = Duration::from_micros(200);
+        let (mut is_new, mut has_waited) = (!patience.is_zero(), false);
         loop {
             if let Some(file) = open(folder, &name, started.elapsed() < Self::GIVEN_WITHIN)? {
+                if std::mem::take(&mut is_new) && waiting::is_marked(&file, Self::MARK_LASTS) {
+                    drop(file);
+                    sleep(Self::OTHERS_FIRST.min(patience));
+                    pause = Self::LONGEST_PAUSE;
+                    continue;
+                }
                 match file.try_lock() {
                     // Another process may have removed the lock file together with the locked file. A lock on a removed
                     // file is useless, because other processes lock a new one. So the name must still refer to this
                     // file.
                     Ok(()) if folder.has(&name, &file).map_err(failed)? => {
+                        if has_waited {
+                            waiting::clear(&file);
+                        }
                         return Ok(Self { _file: file, folder: Arc::clone(folder), name });
+                    }
+                    Err(TryLockError::WouldBlock) if started.elapsed() < patience => {
+                        waiting::mark(&file);
+                        has_waited = true;
                     }
                     Ok(()) | Err(TryLockError::WouldBlock) => {}
                     Err(TryLockError::Error(error)) => return Err(failed(error)),
@@ -90,6 +108,7 @@ fn open(folder: &Folder, name: &OsString, is_new: bool) -> Result<Option<File>, 
     }
     match folder.create(name) {
         Ok(made) => {
+            waiting::clear(&made);
             owner::give_lock(&made, folder).map_err(|error| failed("give an owner to the lock", error))?;
             Ok(Some(made))
         }
@@ -153,5 +172,33 @@ mod tests {
         });
         assert!(times.into_inner() > 10);
         assert!(!directory.path().join(".lock").exists());
+    }
+
+    #[test]
+    fn a_caller_that_takes_the_lock_again_at_once_lets_the_waiting_ones_go_first() {
+        let (directory, folder) = folder();
+        let is_over = AtomicBool::new(false);
+        let taken = std::thread::scope(|scope| {
+            let (held, holds) = std::sync::mpsc::channel();
+            let is_over = &is_over;
+            scope.spawn(move || {
+                let folder = Arc::new(Folder::open(directory.path()).unwrap());
+                while !is_over.load(Ordering::SeqCst) {
+                    let lock = Lock::acquire(&folder, ".lock".into(), Duration::from_secs(60)).unwrap();
+                    let _ = held.send(());
+                    sleep(Duration::from_millis(10));
+                    drop(lock);
+                }
+            });
+            let taken: Vec<_> = (0..5)
+                .map(|_| {
+                    holds.recv().unwrap();
+                    Lock::acquire(&folder, ".lock".into(), Duration::from_secs(1)).map(drop)
+                })
+                .collect();
+            is_over.store(true, Ordering::SeqCst);
+            taken
+        });
+        assert!(taken.iter().all(Result::is_ok), "{taken:?}");
     }
 }

@@ -38,7 +38,7 @@ pub struct StoreInfo {
     pub reads: u64,
     /// The number of counted writes.
     pub writes: u64,
-    /// The progress of a rotation that is under way.
+    /// The progress of a rotation that is under way. It is an estimate if `secrets` is one.
     pub rotation: Option<crate::Progress>,
 }
 

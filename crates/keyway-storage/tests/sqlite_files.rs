@@ -137,6 +137,21 @@ fn a_large_value_that_is_lost_or_left_over_is_recognised() {
 }
 
 #[test]
+fn a_write_to_a_record_that_lost_its_large_value_is_stored() {
+    for length in [1000, 3] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = Sqlite::open_or_create(&path).unwrap();
+        let put = |length| block_on(store.commit(Batch::new().put("a", vec![7; length], Expectation::Any)));
+        assert!(put(1200).is_ok());
+        rusqlite::Connection::open(&path).unwrap().execute_batch("DELETE FROM large_values").unwrap();
+        assert!(put(length).is_ok());
+        assert_eq!(block_on(store.get(b"a")).unwrap().unwrap().value, vec![7; length]);
+        assert_eq!(store.verify().unwrap(), 1);
+    }
+}
+
+#[test]
 fn large_values_come_and_go_with_their_records() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store.db");

@@ -148,11 +148,10 @@ fn store_large(
     old: Option<i64>,
 ) -> Result<Option<i64>, StorageError> {
     match (is_large(key, value), old) {
-        (true, Some(id)) => {
-            run(connection, UPDATE_LARGE, params![id, value])?;
-            Ok(Some(id))
-        }
-        (true, None) => {
+        // In a damaged file, the old value may be missing. Then there is nothing to update, and the new value is
+        // inserted.
+        (true, Some(id)) if run(connection, UPDATE_LARGE, params![id, value])? == 1 => Ok(Some(id)),
+        (true, _) => {
             run(connection, INSERT_LARGE, params![value])?;
             Ok(Some(connection.last_insert_rowid()))
         }

@@ -8,7 +8,6 @@ use crate::counters::Tally;
 use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::record::SecretRecord;
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 /// A write that has passed all checks that do not need the stored secret.
 enum Planned {
@@ -31,7 +30,7 @@ impl Handle {
         for (at, write) in writes.into_iter().enumerate() {
             planned.push(self.plan(write).await.map_err(|refusal| refusal.in_batch(at))?);
         }
-        let mut turn = Turn::default();
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let view = self.view().await?;
             let puts = match self.puts(&view, &planned).await {

@@ -9,7 +9,6 @@ use crate::handle::{Handle, MAX_ATTEMPTS, Seen};
 use crate::header::StoredHeader;
 use crate::rotation::let_others_run;
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 impl Handle {
     /// Deletes the store. First the header is marked as deleting, which shuts out all writers. Then the records are
@@ -31,7 +30,7 @@ impl Handle {
 
     /// Marks the header as deleting and returns its revision. Returns `None` if the store is gone or has been replaced.
     async fn mark_deleting(&self) -> Result<Option<Revision>, StoreError> {
-        let mut turn = Turn::default();
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let keys = self.keys();
             let Some(found) = self.read_header_with(&keys).await? else { return Ok(None) };

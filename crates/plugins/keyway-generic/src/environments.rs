@@ -12,7 +12,6 @@ use crate::environment_record::{EnvironmentRecord, misplaced};
 use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::secrets::cursor_key;
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 impl Handle {
     pub(crate) async fn page_of_environments(
@@ -98,7 +97,7 @@ impl Handle {
         change: EnvironmentChange,
     ) -> Result<Environment, StoreError> {
         check_url(change.external_url.as_deref())?;
-        let mut turn = Turn::default();
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let (view, entry, mut record) = self.find_environment(name).await?;
             if turn.yields_at(&entry.key).await {

@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 const STORE_BYTES: usize = 16;
-const GROUP_BYTES: usize = 8;
 const PLACE_BYTES: usize = 16;
 
 /// The kinds of records of a store, each in its own key range.
@@ -34,7 +33,7 @@ impl StorePrefix {
     }
 
     fn room(self, room: Room) -> Vec<u8> {
-        let mut key = Vec::with_capacity(STORE_BYTES + 1 + GROUP_BYTES + PLACE_BYTES);
+        let mut key = Vec::with_capacity(STORE_BYTES + 1 + Group::BYTES + PLACE_BYTES);
         key.extend_from_slice(&self.0);
         key.push(room as u8);
         key
@@ -66,11 +65,21 @@ impl StorePrefix {
         prefix.extend_from_slice(&group.0);
         KeyRange::prefix(prefix)
     }
+
+    /// Returns the group in the key of a secret.
+    pub(crate) fn group_of(self, key: &[u8]) -> Option<Group> {
+        let rest = key.strip_prefix(self.room(Room::Secrets).as_slice())?;
+        rest.first_chunk().copied().map(Group)
+    }
 }
 
 /// The keyed hash that stands for an environment, or for the secrets without an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Group([u8; GROUP_BYTES]);
+pub(crate) struct Group(pub(crate) [u8; Group::BYTES]);
+
+impl Group {
+    pub(crate) const BYTES: usize = 8;
+}
 
 /// The mark that every sealed record of a store carries. It makes the store refuse records of another store with the
 /// same keys, or of an earlier store of the same name. It is not a secret.

@@ -120,6 +120,7 @@ mod layout;
 mod plugin;
 mod record;
 mod rotation;
+mod rotation_progress;
 mod sealed_note;
 mod sealed_settings;
 mod secrets;

@@ -24,14 +24,13 @@ use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::record::SealedRecord;
 use crate::sealed_note;
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 /// The number of records that are resealed in one commit, if the engine accepts a batch of that size.
-const BATCH_RECORDS: usize = 1000;
+pub(crate) const BATCH_RECORDS: usize = 1000;
 
 /// The kind of the records in a range. It decides how they are resealed.
 #[derive(Clone, Copy)]
-enum Kind {
+pub(crate) enum Kind {
     Secrets,
     Environments,
 }
@@ -57,7 +56,13 @@ impl Handle {
             [(Kind::Environments, self.prefix.environments()), (Kind::Secrets, self.prefix.secrets())];
         let mut progress = Progress { done: 0, total: 0 };
         for (_, range) in &ranges {
-            progress.total += self.count_records(range).await?;
+            // Counting a large store takes long, and a host ends a rotation that reports nothing for too long.
+            let before = progress.total;
+            let tell = |count| {
+                progress.total = before + count;
+                listener.progressed(progress);
+            };
+            self.count_records(range, tell).await?;
         }
         for (kind, range) in &ranges {
             self.reseal_range(*kind, range, &mut view, &mut progress, listener).await?;
@@ -70,33 +75,12 @@ impl Handle {
         Ok(())
     }
 
-    /// Returns the progress of the rotation that the header names. Returns `None` if the header names none.
-    pub(crate) async fn rotation_progress(&self, view: &View) -> Result<Option<Progress>, StoreError> {
-        let Some(target) = &view.loaded.header.text.rotating_to else { return Ok(None) };
-        let mut progress = Progress { done: 0, total: 0 };
-        for (kind, range) in
-            [(Kind::Environments, self.prefix.environments()), (Kind::Secrets, self.prefix.secrets())]
-        {
-            let mut after = None;
-            loop {
-                let page =
-                    self.storage.scan(&range, after.as_deref(), BATCH_RECORDS).await.map_err(from_storage)?;
-                for entry in &page.entries {
-                    progress.total += 1;
-                    progress.done += u64::from(sealed_by(kind, &entry.value)?.to_string() == *target);
-                }
-                after = page.entries.last().map(|entry| entry.key.clone());
-                if !page.more {
-                    break;
-                }
-                let_others_run().await;
-            }
-        }
-        Ok(Some(progress))
-    }
-
-    /// Counts the records of a range.
-    pub(crate) async fn count_records(&self, range: &KeyRange) -> Result<u64, StoreError> {
+    /// Counts the records of a range. Calls `tell` with the number of records so far after each page.
+    pub(crate) async fn count_records(
+        &self,
+        range: &KeyRange,
+        mut tell: impl FnMut(u64),
+    ) -> Result<u64, StoreError> {
         let mut count = 0;
         let mut after: Option<Vec<u8>> = None;
         loop {
@@ -106,6 +90,7 @@ impl Handle {
                 .await
                 .map_err(from_storage)?;
             count += page.entries.len() as u64;
+            tell(count);
             if !page.more {
                 return Ok(count);
             }
@@ -117,7 +102,7 @@ impl Handle {
     /// Makes `target` the key of the store, unless an interrupted rotation has already done so.
     async fn begin_rotation(&self, target: KeyId) -> Result<View, StoreError> {
         let target_name = target.to_string();
-        let mut turn = Turn::default();
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let view = self.fresh_view().await?;
             if view.loaded.header.text.rotating_to.as_ref() == Some(&target_name) {
@@ -135,7 +120,7 @@ impl Handle {
     }
 
     async fn end_rotation(&self, view: &View) -> Result<(), StoreError> {
-        let mut turn = Turn::default();
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let view = self.check_still_ours(view).await?;
             if view.loaded.header.text.rotating_to.is_none() {
@@ -245,7 +230,8 @@ impl Handle {
 /// Space for the key of the header in a batch.
 const HEADER_ROOM: usize = 1024;
 
-fn sealed_by(kind: Kind, bytes: &[u8]) -> Result<KeyId, StoreError> {
+/// Returns the id of the key that sealed a record.
+pub(crate) fn sealed_by(kind: Kind, bytes: &[u8]) -> Result<KeyId, StoreError> {
     match kind {
         Kind::Secrets => SealedRecord::parse(bytes).map(|record| record.sealed_by),
         Kind::Environments => sealed_note::sealed_by("the record of an environment", bytes),

@@ -14,7 +14,6 @@ use crate::counters::Tally;
 use crate::handle::{Handle, MAX_ATTEMPTS, StoreKeys, View};
 use crate::record::{SealedRecord, SecretRecord, exchanged};
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 impl View {
     /// Returns the value to store. If the caller gave none, generates it with the settings in force. The commit checks
@@ -117,7 +116,7 @@ impl Handle {
         address: &SecretAddress,
         expected: Option<SecretRevision>,
     ) -> Result<(), StoreError> {
-        let mut turn = Turn::default();
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
             if turn.yields_at(&found.key).await {
@@ -159,7 +158,7 @@ impl Handle {
         change: SecretChange,
     ) -> Result<SecretHeader, StoreError> {
         self.check_change(&change).await?;
-        let mut turn = Turn::default();
+        let mut turn = self.turn();
         for _ in 0..MAX_ATTEMPTS {
             let (view, found) = self.find(address).await?;
             if turn.yields_at(&found.key).await {

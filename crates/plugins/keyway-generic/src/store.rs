@@ -20,7 +20,6 @@ use crate::header::{Header, HeaderText};
 use crate::layout::NameIndex;
 use crate::sealed_settings::{self, StoreSettings};
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 /// A secret store of sealed records on a storage engine. Any plugin can open such a store.
 #[derive(Debug)]
@@ -185,7 +184,7 @@ impl SecretStore for SealedStore {
             Configure::Write(table) => (self.handle.read_settings)(&sealed_settings::given(&table)?)?,
         };
         let stored = settings.to_json()?;
-        let mut turn = Turn::default();
+        let mut turn = self.handle.turn();
         if turn.yields_at(&self.handle.prefix.header()).await {
             view = self.handle.fresh_view().await?;
         }

@@ -2,25 +2,34 @@
 //!
 //! See decision H295.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, Weak};
 
-use async_lock::{Mutex, MutexGuard};
+use async_lock::{Mutex, MutexGuardArc};
 
+use crate::handle::Handle;
 use crate::rotation::let_others_run;
 
 /// How many times a writer yields to writers that lost a race. The number is bounded, because the future of such a writer
 /// may not be polled for a long time.
 const YIELDS: u32 = 64;
 
-/// The writers of this process that lost a race for one of the records that share the crowd.
+/// The address of a storage engine in memory, and the key of a record in it.
+type Place = (usize, Vec<u8>);
+
+/// The writers of this process that lost a race for one of the records that share the crowd. Writers of unrelated
+/// records only yield to each other.
 struct Crowd {
     losers: AtomicUsize,
-    /// Losers retry one after the other.
-    lock: Mutex<()>,
+    /// The locks of the records that writers lost races for. The losers of one record retry one after the other. They
+    /// wait for no other record, because a future that holds a lock may not be polled for a long time.
+    locks: std::sync::Mutex<BTreeMap<Place, Weak<Mutex<()>>>>,
 }
 
-/// Handles of one store share their crowds, and so do unrelated records: they only retry one after the other.
-static CROWDS: [Crowd; 32] = [const { Crowd { losers: AtomicUsize::new(0), lock: Mutex::new(()) } }; 32];
+/// Handles of one store share their crowds.
+static CROWDS: [Crowd; 32] =
+    [const { Crowd { losers: AtomicUsize::new(0), locks: std::sync::Mutex::new(BTreeMap::new()) } }; 32];
 
 impl Crowd {
     fn at(key: &[u8]) -> &'static Self {
@@ -28,20 +37,34 @@ impl Crowd {
             key.iter().fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(*byte)));
         &CROWDS[hash % CROWDS.len()]
     }
+
+    /// Returns the lock of a record. Forgets the locks that no writer uses any more.
+    fn lock_of(&self, place: &Place) -> Arc<Mutex<()>> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        if let Some(lock) = locks.get(place).and_then(Weak::upgrade) {
+            return lock;
+        }
+        let lock = Arc::default();
+        locks.insert(place.clone(), Arc::downgrade(&lock));
+        lock
+    }
 }
 
 /// A writer's turn to change a record. A writer takes its turn after it lost a race for the record, and keeps it until
 /// the operation ends.
-#[derive(Default)]
 pub(crate) struct Turn {
+    /// The address of the storage engine.
+    engine: usize,
     has_yielded: bool,
     held: Option<Held>,
 }
 
 /// A turn that is taken.
 struct Held {
-    lost: Lost,
-    _lock: MutexGuard<'static, ()>,
+    place: Place,
+    _lost: Lost,
+    _lock: MutexGuardArc<()>,
 }
 
 /// Counts a writer among those that lost a race, until it is dropped.
@@ -57,6 +80,14 @@ impl Lost {
 impl Drop for Lost {
     fn drop(&mut self) {
         self.0.losers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Handle {
+    /// Prepares a writer's turn.
+    pub(crate) fn turn(&self) -> Turn {
+        // While a turn is used, the handle keeps the engine, so no other engine gets the address.
+        Turn { engine: Arc::as_ptr(&self.storage).addr(), has_yielded: false, held: None }
     }
 }
 
@@ -87,16 +118,17 @@ impl Turn {
         true
     }
 
-    /// Takes the turn after a lost race for the record at `key`. Waits for the writers that lost a race before.
+    /// Takes the turn after a lost race for the record at `key`. Waits for the writers that lost a race for it before.
     pub(crate) async fn lost_at(&mut self, key: &[u8]) {
-        let crowd = Crowd::at(key);
-        if self.held.as_ref().is_some_and(|held| std::ptr::eq(held.lost.0, crowd)) {
+        let place = (self.engine, key.to_vec());
+        if self.held.as_ref().is_some_and(|held| held.place == place) {
             return;
         }
         // A writer holds one lock at most: two writers that waited for each other's would never go on.
         self.held = None;
+        let crowd = Crowd::at(key);
         let lost = Lost::at(crowd);
-        let lock = crowd.lock.lock().await;
-        self.held = Some(Held { lost, _lock: lock });
+        let lock = crowd.lock_of(&place).lock_arc().await;
+        self.held = Some(Held { place, _lost: lost, _lock: lock });
     }
 }

@@ -2,13 +2,14 @@
 
 mod support;
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::task::{Context, Waker};
 
 use keyway_core::SecretValue;
-use keyway_secrets::{SecretChange, SecretStore, SecretVersion, StoreError};
+use keyway_secrets::{SecretAddress, SecretChange, SecretStore, SecretVersion, StoreError};
 use keyway_storage::{
     Batch, CommitMode, CommitOutcome, Layered, Memory, Sqlite, Storage, StorageError, StorageLayer,
 };
@@ -149,4 +150,97 @@ async fn a_writer_that_lost_a_race_is_not_overtaken_by_later_writers() {
     for Waiting(change) in waiting {
         change.await;
     }
+}
+
+/// A thing that happens before a commit.
+#[derive(Debug)]
+enum Before {
+    /// Another change of this secret, so that the commit loses a race.
+    Rival(SecretAddress),
+    Nothing,
+    /// The commit waits for ever.
+    Stall,
+}
+
+/// Disturbs the next commits.
+#[derive(Debug)]
+struct Disturbed {
+    memory: Memory,
+    store: OnceLock<Weak<dyn SecretStore>>,
+    next: Mutex<VecDeque<Before>>,
+}
+
+impl StorageLayer for Disturbed {
+    type Inner = Memory;
+
+    fn inner(&self) -> &Memory {
+        &self.memory
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<CommitOutcome, StorageError> {
+        let next = self.next.lock().unwrap().pop_front();
+        match next {
+            Some(Before::Rival(address)) => {
+                let store = self.store.get().and_then(Weak::upgrade).unwrap();
+                store.modify(&address, SecretChange::value(SecretValue::text("y"))).await.unwrap();
+            }
+            Some(Before::Stall) => std::future::pending().await,
+            Some(Before::Nothing) | None => {}
+        }
+        self.memory.commit(batch).await
+    }
+}
+
+/// A store whose changes lose races when a test says so.
+struct Races {
+    disturbed: Arc<Layered<Disturbed>>,
+    store: Arc<dyn SecretStore>,
+}
+
+impl Races {
+    async fn new() -> Self {
+        let disturbed = Arc::new(Layered(Disturbed {
+            memory: Memory::new(),
+            store: OnceLock::new(),
+            next: Mutex::default(),
+        }));
+        let store = counter(&(Arc::clone(&disturbed) as Arc<dyn Storage>)).await;
+        disturbed.0.store.set(Arc::downgrade(&store)).unwrap();
+        Self { disturbed, store }
+    }
+
+    /// Polls a change of a secret that loses one race. Returns the change if it does not end.
+    fn lose_at(&self, address: SecretAddress, then: Before) -> Option<Waiting> {
+        let next = [Before::Rival(address.clone()), Before::Nothing, then];
+        *self.disturbed.0.next.lock().unwrap() = next.into();
+        let store = Arc::clone(&self.store);
+        let mut change: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
+            store.modify(&address, SecretChange::value(SecretValue::text("x"))).await.unwrap();
+        });
+        let mut poll = || change.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        let ended = (0..1000).any(|_| poll().is_ready());
+        (!ended).then_some(Waiting(change))
+    }
+}
+
+#[tokio::test]
+async fn a_loser_that_is_not_polled_stops_only_the_losers_of_its_record() {
+    let races = Races::new().await;
+    let stalled = races.lose_at(at("counter"), Before::Stall);
+    assert!(stalled.is_some());
+    // So many records have every hash that the losers could share with the stalled one.
+    let other = Races::new().await;
+    for number in 0..400 {
+        let address = at(&format!("secret-{number}"));
+        for Races { store, .. } in [&races, &other] {
+            store.create(new(address.clone(), "0")).await.unwrap();
+        }
+        for races in [&races, &other] {
+            assert!(races.lose_at(address.clone(), Before::Nothing).is_none(), "{address}");
+        }
+    }
+    assert!(other.lose_at(at("counter"), Before::Nothing).is_none());
+    assert!(races.lose_at(at("counter"), Before::Nothing).is_some(), "it waits for the loser before it");
+    drop(stalled);
+    assert!(races.lose_at(at("counter"), Before::Nothing).is_none());
 }

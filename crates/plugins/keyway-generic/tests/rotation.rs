@@ -7,14 +7,17 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use keyway_core::SecretValue;
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    ListQuery, Progress, RotationListener, SecretChange, SecretStore, SecretVersion, StoreError,
+    ListQuery, Progress, RotationListener, SecretChange, SecretStore, SecretVersion, SecretWrite, StoreError,
 };
-use keyway_storage::{Batch, Expectation, Sqlite, Storage};
+use keyway_storage::{
+    Batch, Expectation, FaultyStorage, KeyRange, Layered, Memory, Page, Sqlite, Storage, StorageError,
+    StorageLayer,
+};
 use support::*;
 
 const SHARED: usize = 9;
@@ -99,6 +102,83 @@ async fn the_new_keys_alone_read_everything_and_the_old_ones_nothing() {
     let after = records(&storage).await;
     let changed = before.iter().zip(&after).filter(|(before, after)| before != after).count();
     assert!(changed <= 2, "only the header, and the counters of info");
+}
+
+/// A storage that counts scans, and the records that they return.
+#[derive(Debug, Default)]
+struct Counted {
+    memory: Memory,
+    scans: Arc<AtomicUsize>,
+    records: Arc<AtomicUsize>,
+}
+
+impl StorageLayer for Counted {
+    type Inner = Memory;
+
+    fn inner(&self) -> &Memory {
+        &self.memory
+    }
+
+    async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
+        self.scans.fetch_add(1, Ordering::SeqCst);
+        let page = self.memory.scan(range, after, limit).await?;
+        self.records.fetch_add(page.entries.len(), Ordering::SeqCst);
+        Ok(page)
+    }
+}
+
+/// A host ends a rotation that reports nothing for some time, so every step has to be reported, counting too.
+#[tokio::test]
+async fn progress_is_reported_after_each_page() {
+    let (old, fresh) = (ring(), ring());
+    let layer = Counted::default();
+    let scans = Arc::clone(&layer.scans);
+    let counted: Arc<dyn Storage> = Arc::new(Layered(layer));
+    filled(&counted, &old).await;
+    let small = FaultyStorage::over(&counted).page_records(2).into_engine();
+    let (store, most) = (open(&(small as Arc<dyn Storage>), &old), AtomicUsize::new(0));
+    let listener = |_: Progress| {
+        most.fetch_max(scans.swap(0, Ordering::SeqCst), Ordering::SeqCst);
+    };
+    scans.store(0, Ordering::SeqCst);
+    store.rotate(&fresh, &listener).await.unwrap();
+    assert_eq!(most.into_inner(), 1, "scans between two reports");
+}
+
+#[tokio::test]
+async fn info_looks_at_few_records_of_a_large_store_and_estimates_the_progress() {
+    const SECRETS: usize = 1500;
+
+    for environments in [0, 5] {
+        let (old, fresh) = (ring(), ring());
+        let layer = Counted::default();
+        let records = Arc::clone(&layer.records);
+        let storage: Arc<dyn Storage> = Arc::new(Layered(layer));
+        let store = open(&storage, &old);
+        store.initialize().await.unwrap();
+        for number in 0..environments {
+            store.create_environment(new_environment(&number.to_string())).await.unwrap();
+        }
+        let address = |number: usize| match number.checked_rem(environments) {
+            Some(of) => at_in(&number.to_string(), &of.to_string()),
+            None => at(&number.to_string()),
+        };
+        let writes = (0..SECRETS).map(|number| SecretWrite::Create(new(address(number), "x")));
+        store.write_all(writes.collect()).await.unwrap();
+        open(&dying(&storage, 200), &old).rotate(&fresh, &silent).await.unwrap_err();
+
+        let both = open(&storage, &fresh.with_retiring(&old));
+        let exact = both.exact_info().await.unwrap().rotation.unwrap();
+        assert_eq!(exact.total, (SECRETS + environments) as u64);
+        records.store(0, Ordering::SeqCst);
+        let estimated = both.info().await.unwrap().rotation.unwrap();
+        assert!(records.load(Ordering::SeqCst) < 1200, "{records:?} records were read");
+        assert_eq!(estimated.total, SECRETS as u64);
+        assert!((1..exact.total).contains(&exact.done));
+        // Environments lie at random places of the order, so with few of them the estimate is rough.
+        let most = SECRETS as u64 / if environments == 0 { 4 } else { 1 };
+        assert!(estimated.done.abs_diff(exact.done) < most, "{estimated:?} {exact:?}");
+    }
 }
 
 #[tokio::test]

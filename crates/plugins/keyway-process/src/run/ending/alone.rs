@@ -33,12 +33,11 @@ impl Alone {
     /// The time limit for a killed program to be gone. After that time, the host stops waiting for a program that hangs
     /// inside the system.
     const KILLED: Duration = Duration::from_secs(2);
-    /// The time limit for killing processes that fork as fast as they are killed.
+    /// The time limit for killing processes that are many, or fork as fast as they are killed.
     const SEARCH: Duration = Duration::from_secs(2);
     /// The minimum time for a search, for a run that ended just before its deadline.
     const SHORT_SEARCH: Duration = Duration::from_millis(50);
-    /// The time limit for each of the two searches when a running program is killed: one before and one after the time
-    /// of grace.
+    /// The time limit for each search before a running program is killed: one before and one after the time of grace.
     const LATE_SEARCH: Duration = Duration::from_millis(500);
 
     pub(in crate::run) fn new(child: Child, mark: RunMark) -> Self {
@@ -106,6 +105,7 @@ impl Alone {
             leftovers.find_descendants();
         }
         self.signal_program(Signal::KILL);
+        leftovers.end_at(Instant::now() + Self::SEARCH);
         leftovers.find(Search::Everywhere);
         leftovers.kill_all(Search::Everywhere);
         self.warn_if_incomplete(&leftovers);

@@ -5,6 +5,10 @@ use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt as _;
 use std::sync::OnceLock;
 
+use rustix::io::Errno;
+
+use super::status::errno;
+
 /// Returns the ids given out after `than`, if they form a range.
 pub(super) fn younger(than: i32, last: Option<i32>) -> Option<RangeInclusive<i32>> {
     let last = last.filter(|last| *last >= than)?;
@@ -29,9 +33,9 @@ pub(super) fn last_process() -> Option<i32> {
 }
 
 /// Lists the ids of all processes.
-pub(super) fn all_processes() -> Vec<i32> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+pub(super) fn all_processes() -> Result<Vec<i32>, Errno> {
+    let entries = fs::read_dir("/proc").map_err(|error| errno(&error))?;
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
 }
 
 #[cfg(test)]

@@ -11,6 +11,10 @@
 //! Other processes cannot delay a search. A process that is older than the program, or that cannot be
 //! signalled, is never read. At most a megabyte of an environment is read. If a read hangs, its thread is given
 //! up. A search ends when its time is over (H64).
+//!
+//! A descriptor holds each process from the search to its end, so that no other process gets its id. A program may
+//! have more processes than the host may have open files, so a search holds 64 at most. The further ones get the
+//! signals of the process group. Those outside the group are killed when they are found.
 
 mod ids;
 mod programs;
@@ -23,6 +27,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, geteuid, pidfd_open, pidfd_send_signal};
 
 use self::ids::{all_processes, last_process, younger};
@@ -61,7 +66,12 @@ pub(super) struct Leftovers {
     /// The start time of the program.
     started: OnceCell<u64>,
     reader: Option<Reader>,
+    /// The processes that are held.
     found: HashMap<i32, OwnedFd>,
+    /// The ids of all processes found so far.
+    counted: HashSet<i32>,
+    /// True once the caller has killed the process group. A process that joins the group later gets no signal by it.
+    group_is_killed: bool,
     gave_up: bool,
 }
 
@@ -71,6 +81,8 @@ impl Leftovers {
     const ROUNDS: usize = 6;
     /// The time between two checks of a process that is being loaded.
     const LOADING: Duration = Duration::from_micros(200);
+    /// The largest number of processes that are held at a time.
+    const MOST_HELD: usize = 64;
     /// The largest number of ids that are tried one by one.
     const MOST_CANDIDATES: i32 = 4096;
 
@@ -83,6 +95,8 @@ impl Leftovers {
             started: OnceCell::new(),
             reader: None,
             found: HashMap::new(),
+            counted: HashSet::new(),
+            group_is_killed: false,
             gave_up: false,
         }
     }
@@ -126,11 +140,11 @@ impl Leftovers {
     /// Finds the descendants of the program, which must be running.
     pub(super) fn find_descendants(&mut self) {
         let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
-        for pid in all_processes() {
+        for pid in self.all_processes() {
             if self.is_over() {
                 return;
             }
-            if let Some(status) = Status::of(pid) {
+            if let Ok(status) = Status::of(pid).inspect_err(|error| self.gave_up |= is_shortage(*error)) {
                 children.entry(status.parent).or_default().push(pid);
             }
         }
@@ -143,16 +157,18 @@ impl Leftovers {
                 }
                 // The parent is read only after a descriptor holds the child, because from then on the id of the child
                 // cannot be reused.
-                let Some(handle) = open(child) else { continue };
-                if Status::of(child).is_some_and(|status| status.parent == parent) {
-                    self.found.entry(child).or_insert(handle);
+                let Ok(handle) = open(child).inspect_err(|error| self.gave_up |= is_shortage(*error)) else {
+                    continue;
+                };
+                if let Some(status) = Status::of(child).ok().filter(|status| status.parent == parent) {
+                    self.hold(child, handle, status);
                     next.push(child);
                 }
             }
         }
     }
 
-    /// Sends a signal to all processes found.
+    /// Sends a signal to the processes that are held.
     pub(super) fn signal(&self, signal: Signal) {
         for handle in self.found.values() {
             // An error means that the process is gone already.
@@ -160,23 +176,22 @@ impl Leftovers {
         }
     }
 
-    /// Kills all processes found, and searches again until none is left, or the time is over. Returns the number of
-    /// killed processes.
+    /// Kills all processes found, and searches again until none is left, or the time is over. The caller has killed the
+    /// process group before. Returns the number of processes found.
     pub(super) fn kill_all(&mut self, search: Search) -> usize {
-        let mut killed = 0;
+        self.group_is_killed = true;
         while !self.found.is_empty() {
             self.signal(Signal::KILL);
             for (_, handle) in self.found.drain() {
-                killed += 1;
                 wait_readable(handle.as_fd(), self.until.saturating_duration_since(Instant::now()));
             }
             if self.is_over() {
                 break;
             }
-            // Finds the processes that were started before their parent was killed.
+            // Finds the processes that were started before their parent was killed, and those that were not held.
             self.find(search);
         }
-        killed
+        self.counted.len()
     }
 
     /// Tells whether the time is over. Then the remaining processes are not checked.
@@ -191,21 +206,50 @@ impl Leftovers {
         if pid == self.program.as_raw_pid() || self.found.contains_key(&pid) || self.is_over() {
             return Look::Another;
         }
-        if !Status::of(pid).is_some_and(|status| status.is_alive() && status.started >= self.started()) {
-            return Look::Another;
-        }
+        let status = match Status::of(pid) {
+            Ok(status) if status.is_alive() && status.started >= self.started() => status,
+            Ok(_) => return Look::Another,
+            Err(error) => return Look::after(error),
+        };
         // Only a host that is root can signal a process that changed to another user.
         let user = geteuid();
         if !user.is_root() && owner(pid) != Some(user.as_raw()) {
             return Look::Another;
         }
         // The id cannot be reused while a descriptor holds the process. A thread has no such descriptor.
-        let Some(handle) = open(pid) else { return Look::Another };
+        let handle = match open(pid) {
+            Ok(handle) => handle,
+            Err(error) => return Look::after(error),
+        };
+        if self.is_full() && self.is_reached_by_group(status) {
+            self.counted.insert(pid);
+            return Look::Another;
+        }
         let look = self.marked(pid);
         if look == Look::Marked {
-            self.found.insert(pid, handle);
+            self.hold(pid, handle, status);
         }
         look
+    }
+
+    fn is_full(&self) -> bool {
+        self.found.len() >= Self::MOST_HELD
+    }
+
+    /// Tells whether a process gets the signals of the process group.
+    fn is_reached_by_group(&self, status: Status) -> bool {
+        !self.group_is_killed && status.group == self.program.as_raw_pid()
+    }
+
+    /// Holds a process that was found. If no more may be held, the process is killed, unless the signals of the
+    /// process group reach it.
+    fn hold(&mut self, pid: i32, handle: OwnedFd, status: Status) {
+        self.counted.insert(pid);
+        if !self.is_full() {
+            self.found.entry(pid).or_insert(handle);
+        } else if !self.is_reached_by_group(status) {
+            let _ = pidfd_send_signal(handle, Signal::KILL);
+        }
     }
 
     fn marked(&mut self, pid: i32) -> Look {
@@ -226,7 +270,14 @@ impl Leftovers {
         *self.started.get_or_init(|| Status::of(self.program.as_raw_pid()).map_or(0, |status| status.started))
     }
 
-    fn candidates(&self, search: Search) -> Candidates {
+    fn all_processes(&mut self) -> Vec<i32> {
+        all_processes().unwrap_or_else(|error| {
+            self.gave_up |= is_shortage(error);
+            Vec::new()
+        })
+    }
+
+    fn candidates(&mut self, search: Search) -> Candidates {
         if search == Search::Younger {
             let last = last_process();
             if let Some(ids) = younger(self.program.as_raw_pid(), last)
@@ -235,7 +286,7 @@ impl Leftovers {
                 return Candidates { ids: programs::without_programs(ids), last };
             }
         }
-        Candidates { ids: all_processes(), last: None }
+        Candidates { ids: self.all_processes(), last: None }
     }
 }
 
@@ -247,8 +298,13 @@ struct Candidates {
     last: Option<i32>,
 }
 
-fn open(pid: i32) -> Option<OwnedFd> {
-    pidfd_open(Pid::from_raw(pid)?, PidfdFlags::empty()).ok()
+fn open(pid: i32) -> Result<OwnedFd, Errno> {
+    pidfd_open(Pid::from_raw(pid).ok_or(Errno::SRCH)?, PidfdFlags::empty())
+}
+
+/// Tells whether the host, or the system, has no descriptor or no memory left.
+const fn is_shortage(error: Errno) -> bool {
+    matches!(error, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
 }
 
 /// Returns the owner of a process. This is root if the process forbids reading.
@@ -260,7 +316,10 @@ fn owner(pid: i32) -> Option<u32> {
 mod tests {
     use std::process::Command;
 
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
     use super::{Arc, Duration, Instant, Leftovers, Look, Pid, Reader, RunMark, Search};
+    use crate::environment::Environment;
 
     #[test]
     fn a_process_that_is_loaded_slowly_is_found() {
@@ -284,6 +343,39 @@ mod tests {
             assert_eq!(leftovers.found.keys().collect::<Vec<_>>(), [&id], "{search:?}");
         }
         child.kill().unwrap();
+        child.wait().unwrap();
+        program.wait().unwrap();
+    }
+
+    #[test]
+    fn a_process_is_found_once_the_host_has_a_descriptor_again() {
+        const AGAIN: &str = "KEYWAY_TEST_WITHOUT_DESCRIPTORS";
+        if std::env::var_os(AGAIN).is_none() {
+            // The test runs again in a process of its own, because the limit of descriptors holds for a whole process.
+            let name = "run::leftovers::tests::a_process_is_found_once_the_host_has_a_descriptor_again";
+            let mut again = Command::new(std::env::current_exe().unwrap());
+            let output = again.args(["--exact", name, "--nocapture"]).env(AGAIN, "1").output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            return;
+        }
+        let mark = Arc::new(RunMark::draw().unwrap());
+        let mut program = Command::new("/bin/true").spawn().unwrap();
+        let mut child = Command::new("/bin/sleep");
+        let mut child = child.arg("1000").env(Environment::RUN_MARK, mark.as_str()).spawn().unwrap();
+        let until = Instant::now() + Duration::from_secs(60);
+        let mut leftovers = Leftovers::of(Pid::from_child(&program), &mark, until);
+        let id = i32::try_from(child.id()).unwrap();
+
+        let limit = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, Rlimit { current: Some(0), maximum: limit.maximum }).unwrap();
+        let look = leftovers.look_at(id);
+        leftovers.find(Search::Everywhere);
+        setrlimit(Resource::Nofile, limit).unwrap();
+        assert_eq!((look, leftovers.gave_up()), (Look::Undecided, true));
+
+        leftovers.find(Search::Everywhere);
+        assert_eq!(leftovers.found.keys().collect::<Vec<_>>(), [&id]);
+        assert_eq!(leftovers.kill_all(Search::Everywhere), 1);
         child.wait().unwrap();
         program.wait().unwrap();
     }

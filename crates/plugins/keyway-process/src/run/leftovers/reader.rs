@@ -11,16 +11,27 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::status::Status;
+use rustix::io::Errno;
+
+use super::is_shortage;
+use super::status::{Status, errno};
 use crate::run::mark::RunMark;
 
 /// The result of checking a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Look {
     Marked,
-    /// The process is being loaded, and its environment could not be read yet.
+    /// The process could not be checked yet: it is being loaded, or the host has no descriptor left at the moment.
     Undecided,
     Another,
+}
+
+impl Look {
+    /// Returns the result for a process that could not be read.
+    pub(super) const fn after(error: Errno) -> Self {
+        // A process that is gone, or of another user, cannot be read either.
+        if is_shortage(error) { Self::Undecided } else { Self::Another }
+    }
 }
 
 /// The limit of the bytes read from an environment. An ordinary one has a few thousand bytes.
@@ -28,16 +39,16 @@ pub(super) const MOST_READ: u64 = 1 << 20;
 
 /// Looks for a mark in the environment of a process.
 pub(super) fn look(pid: i32, mark: &RunMark) -> Look {
-    // A process of another user cannot be read.
-    let Ok(file) = File::open(format!("/proc/{pid}/environ")) else { return Look::Another };
+    let file = match File::open(format!("/proc/{pid}/environ")) {
+        Ok(file) => file,
+        Err(error) => return Look::after(errno(&error)),
+    };
     let mut environ = Vec::new();
     match file.take(MOST_READ).read_to_end(&mut environ) {
         Ok(1..) if mark.is_in(&environ) => Look::Marked,
         // The environment was empty when it was read, but is not empty now: the process may have loaded its program in
         // the meantime. It must be read again.
-        Ok(0)
-            if Status::of(pid).is_some_and(|status| status.is_alive() && !status.has_empty_environment()) =>
-        {
+        Ok(0) if Status::of(pid).is_ok_and(|status| status.is_alive() && !status.has_empty_environment()) => {
             Look::Undecided
         }
         _ => Look::Another,
