@@ -17,6 +17,8 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 pub(crate) trait Record: Sized {
     fn read(json: &Json) -> Result<Self, Malformed>;
     fn id(&self) -> &str;
+    /// Returns the approximate size of the item in memory, in bytes.
+    fn bytes(&self) -> usize;
 }
 
 /// One page of a list.
@@ -116,6 +118,10 @@ mod tests {
 
         fn id(&self) -> &str {
             &self.0
+        }
+
+        fn bytes(&self) -> usize {
+            self.0.len()
         }
     }
 

@@ -130,6 +130,13 @@ impl Cache {
         Err(Begun { at: now, drops: kept.drops })
     }
 
+    /// Begins a read without a look at the kept answers.
+    pub(crate) fn begin(&self) -> Begun {
+        let mut kept = self.kept();
+        self.refresh(&mut kept);
+        Begun { at: self.clock.now(), drops: kept.drops }
+    }
+
     /// Tells whether no answers were dropped since a read began. Returns `false`, too, as long as the file cannot be
     /// written although its answers must be dropped.
     pub(crate) fn is_current(&self, begun: Begun) -> bool {

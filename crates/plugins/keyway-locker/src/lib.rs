@@ -124,6 +124,9 @@ mod key_schedule;
 mod list_tests;
 mod listing;
 mod lookup;
+#[cfg(test)]
+mod page_tests;
+mod paging;
 mod plugin;
 mod profile;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use keyway_core::Timestamp;
 use keyway_secrets::StoreError;
 
-use crate::answer::{page, seconds};
+use crate::answer::{Record as _, page, seconds};
 use crate::cache::Begun;
 use crate::failure::Failure;
 use crate::items::{Items, Whole};

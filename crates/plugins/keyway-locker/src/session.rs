@@ -102,10 +102,18 @@ impl Session {
 
     /// Returns a kept answer, or reads from the service if none is kept.
     pub(crate) fn read(&self, path: &str, until: Instant) -> Result<Read, Failure> {
-        let begun = match self.cache.find(path) {
-            Ok((body, begun)) => return Ok(Read { body, begun, begun_there: begun.at() }),
-            Err(begun) => begun,
-        };
+        match self.cache.find(path) {
+            Ok((body, begun)) => Ok(Read { body, begun, begun_there: begun.at() }),
+            Err(begun) => self.read_from(begun, path, until),
+        }
+    }
+
+    /// Reads from the service, although an answer may be kept. The new answer takes its place.
+    pub(crate) fn read_anew(&self, path: &str, until: Instant) -> Result<Read, Failure> {
+        self.read_from(self.cache.begin(), path, until)
+    }
+
+    fn read_from(&self, begun: Begun, path: &str, until: Instant) -> Result<Read, Failure> {
         let asked = Instant::now();
         let answer = self.service.get(path, until)?;
         let begun_there = answer.date.map_or(begun.at(), |date| date.minus(asked.elapsed()));
