@@ -1,6 +1,6 @@
 //! Reads the lists of the service, page by page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use keyway_core::Timestamp;
@@ -35,6 +35,8 @@ pub(crate) struct Whole<R> {
     pub(crate) count: u64,
     /// The date of the last change, in seconds, if all pages have the same date.
     pub(crate) revised: Option<f64>,
+    /// Whether the project changed between two pages.
+    has_changed: bool,
 }
 
 impl Items {
@@ -65,19 +67,26 @@ impl Session {
     ///
     /// The service has no cursor, only numbered pages. If items are added or removed while the pages are read, other
     /// items move to a different page, so the list is read again, without kept answers.
+    ///
+    /// A date that differs between the pages may stand for a removal and an addition, or for a change of values. A list
+    /// has the right number of items, so an item that was always there is missing only if an item that was added
+    /// meanwhile takes its place. If all items were seen before, none is missing.
     pub(crate) fn items<R: Record>(
         &self,
         items: Items,
         hash: &str,
         until: Instant,
     ) -> Result<Whole<R>, StoreError> {
+        let mut known = HashSet::new();
         for attempt in 0..ATTEMPTS {
             let read =
                 |path: &str| if attempt == 0 { self.read(path, until) } else { self.read_anew(path, until) };
             let whole = items_at_once(items, hash, read).map_err(|failure| failure.of_read(READ))?;
-            if let Some(whole) = whole {
+            let Some(whole) = whole else { continue };
+            if !whole.has_changed || whole.records.iter().all(|record: &R| known.contains(record.id())) {
                 return Ok(whole);
             }
+            known.extend(whole.records.iter().map(|record| record.id().to_owned()));
         }
         Err(StoreError::Conflict { attempts: ATTEMPTS })
     }
@@ -91,9 +100,10 @@ fn items_at_once<R: Record>(
 ) -> Result<Option<Whole<R>>, Failure> {
     let mut paging = Paging::start();
     let (first, mut page) = next_page::<R>(items, hash, &mut paging, &read)?;
-    let Page { count, mut revised, .. } = page;
+    let Page { count, revised, .. } = page;
     let Read { mut begun, mut begun_there, .. } = first;
     let is_single = !page.more;
+    let mut has_changed = false;
     // Pages may overlap.
     let mut records = BTreeMap::new();
     loop {
@@ -113,12 +123,13 @@ fn items_at_once<R: Record>(
         }
         begun = begun.or_earlier(next.begun);
         begun_there = begun_there.min(next.begun_there);
-        revised = revised.filter(|revised| Some(*revised) == later.revised);
+        has_changed |= later.revised != revised;
         page = later;
     }
     let is_whole = is_single || records.len() as u64 == count;
     let records = records.into_values().collect();
-    Ok(is_whole.then_some(Whole { records, begun, begun_there, count, revised }))
+    let revised = revised.filter(|_| !has_changed);
+    Ok(is_whole.then_some(Whole { records, begun, begun_there, count, revised, has_changed }))
 }
 
 /// Reads the next page, in smaller pages if its answer is too large.

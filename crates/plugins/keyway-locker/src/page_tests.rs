@@ -1,7 +1,7 @@
 //! Tests of lists that the service returns in several pages: large items, pages that do not end, and projects that
 //! change while their pages are read.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 
 use keyway_core::PluginError as _;
 use keyway_secrets::{ListQuery, StoreError};
@@ -81,20 +81,57 @@ fn more_items_than_the_service_counts_are_not_read() {
     assert!(service.requests().len() <= 15);
 }
 
-#[test]
-fn a_list_that_changes_between_its_pages_is_not_read_again_from_kept_answers() {
-    let asked = AtomicUsize::new(0);
+/// Lists a project of four secrets, whose pages hold two. `change` is called before each page, with its number among all
+/// requests, and with the secrets and the date of the last change. Returns the listed names, and the number of requests.
+fn listed(
+    max_age_seconds: u32,
+    change: impl Fn(usize, &mut Vec<Value>, &mut f64) + Send + 'static,
+) -> (Vec<String>, usize) {
+    let items = (0..4).map(|number| complete(&format!("s{number}"), "v")).collect();
+    let project = Mutex::new((0, items, 1.5));
     let service = ScriptedService::start(move |request| {
-        // A secret is added after the first page was read.
-        let items: Vec<_> = (0..3 + usize::from(asked.fetch_add(1, Ordering::Relaxed) > 0))
-            .map(|number| complete(&format!("s{number}"), "v"))
-            .collect();
+        let (asked, items, revised) = &mut *project.lock().unwrap();
+        change(*asked, items, revised);
+        *asked += 1;
         let start = (number(request, "page") - 1) * 2;
         let results = &items[start..items.len().min(start + 2)];
         let next = (start + 2 < items.len()).then_some("/v1/secrets?page=next");
-        answer(200, &json!({"count": items.len(), "next": next, "results": results}))
+        answer(
+            200,
+            &json!({"count": items.len(), "next": next, "revision_date": revised, "results": results}),
+        )
     });
-    let store = service.store(json!({"max_age_seconds": 600}));
+    let store = service.store(json!({"max_age_seconds": max_age_seconds}));
     let page = block_on(store.list(&ListQuery::all())).unwrap();
-    assert_eq!(page.secrets.len(), 4);
+    let names = page.secrets.iter().map(|secret| secret.header.address.name.to_string()).collect();
+    (names, service.requests().len())
+}
+
+#[test]
+fn a_list_that_changes_between_its_pages_is_not_read_again_from_kept_answers() {
+    let (names, requests) = listed(600, |asked, items, _| {
+        if asked == 1 {
+            items.push(complete("s4", "v"));
+        }
+    });
+    assert_eq!((names.join(" "), requests), ("s0 s1 s2 s3 s4".into(), 5));
+}
+
+#[test]
+fn a_secret_that_moves_to_an_earlier_page_is_not_left_out_of_a_list() {
+    // One secret is removed and another one is added, so the number of secrets stays the same.
+    let (names, requests) = listed(0, |asked, items, revised| {
+        if asked == 1 {
+            items.remove(0);
+            items.push(complete("s4", "v"));
+            *revised += 1.0;
+        }
+    });
+    assert_eq!((names.join(" "), requests), ("s1 s2 s3 s4".into(), 4));
+}
+
+#[test]
+fn a_project_whose_secrets_change_all_the_time_is_listed() {
+    let (names, requests) = listed(0, |_, _, revised| *revised += 1.0);
+    assert_eq!((names.join(" "), requests), ("s0 s1 s2 s3".into(), 4));
 }

@@ -83,7 +83,8 @@ impl Session {
         {
             return Ok(list);
         }
-        let Whole { records, begun, begun_there, count, revised } = self.items(Items::Secrets, "", until)?;
+        let Whole { records, begun, begun_there, count, revised, .. } =
+            self.items(Items::Secrets, "", until)?;
         Ok(Arc::new(SecretList { records, begun, begun_there, count, revised }))
     }
 
