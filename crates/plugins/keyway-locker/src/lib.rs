@@ -142,6 +142,8 @@ mod secret_record;
 mod service;
 mod session;
 #[cfg(test)]
+mod session_tests;
+#[cfg(test)]
 mod set_clock;
 mod store;
 #[cfg(test)]

@@ -130,10 +130,15 @@ impl Session {
     ) -> Result<T, StoreError> {
         self.forget()?;
         let answer = operation(&self.service);
+        self.forget_after_write();
+        answer
+    }
+
+    /// Drops all kept answers after a write, because they may be older.
+    pub(crate) fn forget_after_write(&self) {
         if let Err(error) = self.forget() {
             tracing::warn!("other processes may read what they kept before a write: {error}");
         }
-        answer
     }
 
     fn forget(&self) -> Result<(), StoreError> {
