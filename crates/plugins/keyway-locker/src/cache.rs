@@ -198,7 +198,7 @@ impl Cache {
     /// function before and after its request.
     ///
     /// # Errors
-    /// [`StoreError::NotReady`] if the file cannot be written. Until it can be written, no answers are read from it.
+    /// [`StoreError::NotReady`] if the file cannot be written durably. Until it can, no answers are read from it.
     pub(crate) fn forget(&self) -> Result<(), StoreError> {
         let mut kept = self.kept();
         if let Some(file) = &self.file {

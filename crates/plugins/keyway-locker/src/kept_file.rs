@@ -127,7 +127,10 @@ impl KeptFile {
         locked().map_err(|error| failed(&error))
     }
 
-    /// Replaces the file.
+    /// Replaces the file durably.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`] if the file cannot be replaced, or if a power failure may bring the previous file back.
     pub(crate) fn replace(
         &self,
         locked: Locked,
@@ -148,12 +151,7 @@ impl KeptFile {
                 }
                 found => found?,
             };
-            match file.replace(&lock, found.as_ref(), text.as_bytes()) {
-                // `Indeterminate` means that the previous file may be back after a power failure. That does no harm:
-                // each answer in a file has the time of its read, and is not returned when it is too old.
-                Ok(()) | Err(FileError::Indeterminate { .. }) => {}
-                Err(error) => return Err(error),
-            }
+            file.replace(&lock, found.as_ref(), text.as_bytes())?;
             Ok(file.version()?.map(|version| Seen { file, version }))
         };
         replaced().map_err(|error| failed(&error))
