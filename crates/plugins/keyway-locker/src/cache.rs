@@ -19,6 +19,12 @@ use crate::kept_file::{KeptFile, MAX_ANSWERS, Seen};
 /// limit together, all kept answers are dropped first.
 const MAX_BYTES: usize = 64 << 20;
 
+/// The time for which a write waits for another process that holds the lock of the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The time for which a read waits for that lock. A read needs no file, and a process that was stopped may hold the lock
+/// for ever.
+const BRIEFLY: Duration = Duration::from_millis(200);
+
 /// The answer to a read.
 pub(crate) type Body = Arc<Wiped<Vec<u8>>>;
 
@@ -175,7 +181,7 @@ impl Cache {
     }
 
     fn save_in(&self, file: &KeptFile, kept: &mut Kept) -> Result<(), StoreError> {
-        let locked = file.lock()?;
+        let locked = file.lock(BRIEFLY)?;
         if !file.is_at(kept.seen.as_ref()) {
             kept.adopt(file.load());
         }
@@ -202,7 +208,7 @@ impl Cache {
     pub(crate) fn forget(&self) -> Result<(), StoreError> {
         let mut kept = self.kept();
         if let Some(file) = &self.file {
-            return forget_in(file, &mut kept);
+            return forget_in(file, &mut kept, PATIENCE);
         }
         kept.drop_all();
         Ok(())
@@ -212,7 +218,7 @@ impl Cache {
     fn refresh(&self, kept: &mut Kept) -> bool {
         let Some(file) = &self.file else { return true };
         if kept.must_forget {
-            return forget_in(file, kept).is_ok();
+            return forget_in(file, kept, BRIEFLY).is_ok();
         }
         if !file.is_at(kept.seen.as_ref()) {
             kept.adopt(file.load());
@@ -225,11 +231,11 @@ impl Cache {
     }
 }
 
-fn forget_in(file: &KeptFile, kept: &mut Kept) -> Result<(), StoreError> {
+fn forget_in(file: &KeptFile, kept: &mut Kept, patience: Duration) -> Result<(), StoreError> {
     kept.drop_all();
     kept.must_forget = true;
     let generation = drawn()?;
-    kept.seen = file.replace(file.lock()?, &generation, kept.profile_at, &kept.answers)?;
+    kept.seen = file.replace(file.lock(patience)?, &generation, kept.profile_at, &kept.answers)?;
     (kept.generation, kept.must_forget, kept.is_unsaved) = (Some(generation), false, false);
     Ok(())
 }

@@ -23,9 +23,6 @@ use crate::profile::Profile;
 pub(crate) const MAX_ANSWERS: usize = 16 << 20;
 /// The upper bound of the file, in bytes. It allows for Base64, which turns three bytes into four.
 const MAX_BYTES: usize = 32 << 20;
-/// The maximum time to wait for another process that holds the lock.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// The cache file of one project.
 #[derive(Debug)]
 pub(crate) struct KeptFile {
@@ -115,13 +112,14 @@ impl KeptFile {
     }
 
     /// Locks the file, and makes its folder if it is missing.
-    pub(crate) fn lock(&self) -> Result<Locked, StoreError> {
+    /// Waits for at most `patience` while another process holds the lock.
+    pub(crate) fn lock(&self, patience: Duration) -> Result<Locked, StoreError> {
         let locked = || {
             if let Some(folder) = self.path.parent() {
                 keyway_files::make_folder(folder)?;
             }
             let file = open(&self.path)?;
-            let lock = file.lock(PATIENCE)?;
+            let lock = file.lock(patience)?;
             Ok(Locked { file, lock })
         };
         locked().map_err(|error| failed(&error))
