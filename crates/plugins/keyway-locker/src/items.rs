@@ -79,8 +79,10 @@ impl Session {
     ) -> Result<Whole<R>, StoreError> {
         let mut known = HashSet::new();
         for attempt in 0..ATTEMPTS {
-            let read =
-                |path: &str| if attempt == 0 { self.read(path, until) } else { self.read_anew(path, until) };
+            let read = |path: &str| match attempt {
+                0 => self.read(path, until, page::<R>),
+                _ => self.read_anew(path, until, page::<R>),
+            };
             let whole = items_at_once(items, hash, read).map_err(|failure| failure.of_read(READ))?;
             let Some(whole) = whole else { continue };
             if !whole.has_changed || whole.records.iter().all(|record: &R| known.contains(record.id())) {
@@ -96,12 +98,12 @@ impl Session {
 fn items_at_once<R: Record>(
     items: Items,
     hash: &str,
-    read: impl Fn(&str) -> Result<Read, Failure>,
+    read: impl Fn(&str) -> Result<Read<Page<R>>, Failure>,
 ) -> Result<Option<Whole<R>>, Failure> {
     let mut paging = Paging::start();
-    let (first, mut page) = next_page::<R>(items, hash, &mut paging, &read)?;
+    let Read { content: mut page, mut begun, mut begun_there, .. } =
+        next_page(items, hash, &mut paging, &read)?;
     let Page { count, revised, .. } = page;
-    let Read { mut begun, mut begun_there, .. } = first;
     let is_single = !page.more;
     let mut has_changed = false;
     // Pages may overlap.
@@ -117,7 +119,8 @@ fn items_at_once<R: Record>(
         if !page.more {
             break;
         }
-        let (next, later) = next_page(items, hash, &mut paging, &read)?;
+        let next = next_page(items, hash, &mut paging, &read)?;
+        let later = next.content;
         if later.count != count {
             return Ok(None);
         }
@@ -137,15 +140,14 @@ fn next_page<R: Record>(
     items: Items,
     hash: &str,
     paging: &mut Paging,
-    read: impl Fn(&str) -> Result<Read, Failure>,
-) -> Result<(Read, Page<R>), Failure> {
+    read: impl Fn(&str) -> Result<Read<Page<R>>, Failure>,
+) -> Result<Read<Page<R>>, Failure> {
     let read = loop {
         match read(&items.page(paging.number, paging.size, hash)) {
             Err(Failure::TooLarge) if paging.shrink() => {}
             read => break read?,
         }
     };
-    let page = page(&read.body)?;
-    paging.advance(&page, read.body.len())?;
-    Ok((read, page))
+    paging.advance(&read.content, read.bytes)?;
+    Ok(read)
 }

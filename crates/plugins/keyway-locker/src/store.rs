@@ -124,7 +124,7 @@ impl LockerStore {
             // Another call may have replaced the session meanwhile, and kept answers from before the write in the new
             // one.
             let current = self.kept().clone();
-            if let Some(current) = current.filter(|current| !std::ptr::eq(&**current, session)) {
+            if let Some(current) = current.filter(|current| !std::ptr::eq(Arc::as_ptr(current), session)) {
                 current.forget_after_write();
             }
             answer
