@@ -21,8 +21,8 @@ const MAX_BYTES: usize = 64 << 20;
 
 /// The time for which a write waits for another process that holds the lock of the file.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The time for which a read waits for that lock. A read needs no file, and a process that was stopped may hold the lock
-/// for ever.
+/// The time for which a read waits for that lock. A read needs no file, and a process that was stopped may hold the
+/// lock for ever.
 const BRIEFLY: Duration = Duration::from_millis(200);
 
 /// The answer to a read.
@@ -44,7 +44,7 @@ pub(crate) struct Cache {
 struct Kept {
     answers: Answers,
     bytes: usize,
-    /// The number of times that all answers were dropped.
+    /// The number of times that all answers were dropped because they may be too old.
     drops: u64,
     /// The time at which the last read of the profile began.
     profile_at: Timestamp,
@@ -164,7 +164,7 @@ impl Cache {
             return;
         }
         if kept.bytes + body.len() > most {
-            kept.drop_all();
+            kept.clear();
         }
         kept.insert(path.to_owned(), begun.at, Arc::clone(body));
         kept.is_unsaved = true;
@@ -192,7 +192,7 @@ impl Cache {
             kept.profile_at = Timestamp::default();
         }
         if kept.bytes > MAX_ANSWERS {
-            kept.drop_all();
+            kept.clear();
         }
         let generation = kept.generation.map_or_else(drawn, Ok)?;
         kept.seen = file.replace(locked, &generation, kept.profile_at, &kept.answers)?;
@@ -245,10 +245,16 @@ fn drawn() -> Result<Generation, StoreError> {
 }
 
 impl Kept {
+    /// Drops all answers, also those that were read and are not kept yet, because they may be older than a write.
     fn drop_all(&mut self) {
+        self.clear();
+        self.drops += 1;
+    }
+
+    /// Makes room. Answers that were read already stay valid.
+    fn clear(&mut self) {
         self.answers.clear();
         self.bytes = 0;
-        self.drops += 1;
     }
 
     fn insert(&mut self, path: String, at: Timestamp, body: Body) {
@@ -331,13 +337,16 @@ mod tests {
     #[test]
     fn the_kept_bytes_are_bounded() {
         let (cache, _) = cache(9);
+        let begun = cache.begin();
         for path in ["a", "a", "b", "c", "d"] {
-            let begun = cache.find("none").unwrap_err();
             cache.keep(path, begun, &body(MAX_BYTES / 3));
             let kept = cache.kept();
             let sum: usize = kept.answers.values().map(|(_, body)| body.len()).sum();
             assert_eq!(sum, kept.bytes);
             assert!(sum <= MAX_BYTES);
+            drop(kept);
+            // A list that was read before stays valid.
+            assert!(cache.is_current(begun));
         }
         assert!(cache.find("d").is_ok() && cache.find("a").is_err());
     }

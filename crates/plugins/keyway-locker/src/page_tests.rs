@@ -81,8 +81,9 @@ fn more_items_than_the_service_counts_are_not_read() {
     assert!(service.requests().len() <= 15);
 }
 
-/// Lists a project of four secrets, whose pages hold two. `change` is called before each page, with its number among all
-/// requests, and with the secrets and the date of the last change. Returns the listed names, and the number of requests.
+/// Lists a project of four secrets, whose pages hold two. `change` is called before each page, with its number among
+/// all requests, and with the secrets and the date of the last change. Returns the listed names, and the number of
+/// requests.
 fn listed(
     max_age_seconds: u32,
     change: impl Fn(usize, &mut Vec<Value>, &mut f64) + Send + 'static,

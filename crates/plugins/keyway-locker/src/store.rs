@@ -133,8 +133,8 @@ impl LockerStore {
         Ok(answer)
     }
 
-    /// Returns the session, and connects first if there is none. Several callers may connect at the same time. All of them
-    /// work with the session of the first one, because a write must drop the kept answers of all.
+    /// Returns the session, and connects first if there is none. Several callers may connect at the same time. All of
+    /// them work with the session of the first one, because a write must drop the kept answers of all.
     fn session(&self, until: Instant) -> Result<Arc<Session>, StoreError> {
         if let Some(session) = &*self.kept() {
             return Ok(Arc::clone(session));
