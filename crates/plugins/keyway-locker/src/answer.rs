@@ -5,6 +5,8 @@ use keyway_core::{Json, Timestamp};
 
 /// The maximum size of an answer in bytes. The longest answer is a page of a list.
 pub(crate) const MAX_BYTES: usize = 32 << 20;
+/// The maximum number of values in an answer. In memory, a number of two bytes takes more than thirty times as much.
+const MAX_VALUES: usize = 1 << 20;
 
 const ANSWERS: Reader = Reader { max_bytes: MAX_BYTES, max_depth: 32, ..Reader::STRICT };
 
@@ -17,6 +19,8 @@ pub(crate) struct Malformed(pub(crate) &'static str);
 pub(crate) trait Record: Sized {
     fn read(json: &Json) -> Result<Self, Malformed>;
     fn id(&self) -> &str;
+    /// Returns the approximate size of the item in memory, in bytes.
+    fn bytes(&self) -> usize;
 }
 
 /// One page of a list.
@@ -33,6 +37,10 @@ pub(crate) struct Page<R> {
 
 /// Reads any answer.
 pub(crate) fn json(body: &[u8]) -> Result<Json, Malformed> {
+    // Commas stand between values. Encrypted texts have none.
+    if body.split(|byte| *byte == b',').count() > MAX_VALUES {
+        return Err(Malformed("number of values"));
+    }
     ANSWERS.read(body).map_err(|_| Malformed("JSON"))
 }
 
@@ -45,10 +53,15 @@ pub(crate) fn record<R: Record>(body: &[u8]) -> Result<R, Malformed> {
 pub(crate) fn page<R: Record>(body: &[u8]) -> Result<Page<R>, Malformed> {
     let json = json(body)?;
     let Some(Json::Array(results)) = json.get("results") else { return Err(Malformed("`results`")) };
+    let more = text(&json, "next").is_some();
+    // Only the last page may be empty. Otherwise a list might not end.
+    if more && results.is_empty() {
+        return Err(Malformed("`next`"));
+    }
     Ok(Page {
         count: json.get("count").and_then(number).ok_or(Malformed("`count`"))?,
         revised: json.get("revision_date").and_then(seconds),
-        more: text(&json, "next").is_some(),
+        more,
         records: results.iter().map(R::read).collect::<Result<_, _>>()?,
     })
 }
@@ -117,6 +130,10 @@ mod tests {
         fn id(&self) -> &str {
             &self.0
         }
+
+        fn bytes(&self) -> usize {
+            self.0.len()
+        }
     }
 
     #[test]
@@ -137,6 +154,7 @@ mod tests {
             ("nonsense", "JSON"),
             (r#"{"count": 1, "count": 1, "results": []}"#, "JSON"),
             (r#"{"count": 1}"#, "`results`"),
+            (r#"{"count": 1, "next": "/v1/x?page=2", "results": []}"#, "`next`"),
             (r#"{"count": -1, "results": []}"#, "`count`"),
             (r#"{"count": 1, "results": [{}]}"#, "`id`"),
             (r#"{"count": 1, "results": [{"id": "../profile"}]}"#, "`id`"),
@@ -157,6 +175,12 @@ mod tests {
         for none in ["c", "d", "e", "f", "g"] {
             assert_eq!(read(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn an_answer_of_very_many_values_is_refused_before_it_fills_the_memory() {
+        let numbers = format!("[{}0]", "0,".repeat(MAX_VALUES));
+        assert_eq!(json(numbers.as_bytes()).unwrap_err(), Malformed("number of values"));
     }
 
     proptest! {

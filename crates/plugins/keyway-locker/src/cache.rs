@@ -19,6 +19,12 @@ use crate::kept_file::{KeptFile, MAX_ANSWERS, Seen};
 /// limit together, all kept answers are dropped first.
 const MAX_BYTES: usize = 64 << 20;
 
+/// The time for which a write waits for another process that holds the lock of the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The time for which a read waits for that lock. A read needs no file, and a process that was stopped may hold the
+/// lock for ever.
+const BRIEFLY: Duration = Duration::from_millis(200);
+
 /// The answer to a read.
 pub(crate) type Body = Arc<Wiped<Vec<u8>>>;
 
@@ -38,7 +44,7 @@ pub(crate) struct Cache {
 struct Kept {
     answers: Answers,
     bytes: usize,
-    /// The number of times that all answers were dropped.
+    /// The number of times that all answers were dropped because they may be too old.
     drops: u64,
     /// The time at which the last read of the profile began.
     profile_at: Timestamp,
@@ -130,6 +136,13 @@ impl Cache {
         Err(Begun { at: now, drops: kept.drops })
     }
 
+    /// Begins a read without a look at the kept answers.
+    pub(crate) fn begin(&self) -> Begun {
+        let mut kept = self.kept();
+        self.refresh(&mut kept);
+        Begun { at: self.clock.now(), drops: kept.drops }
+    }
+
     /// Tells whether no answers were dropped since a read began. Returns `false`, too, as long as the file cannot be
     /// written although its answers must be dropped.
     pub(crate) fn is_current(&self, begun: Begun) -> bool {
@@ -151,7 +164,7 @@ impl Cache {
             return;
         }
         if kept.bytes + body.len() > most {
-            kept.drop_all();
+            kept.clear();
         }
         kept.insert(path.to_owned(), begun.at, Arc::clone(body));
         kept.is_unsaved = true;
@@ -168,7 +181,7 @@ impl Cache {
     }
 
     fn save_in(&self, file: &KeptFile, kept: &mut Kept) -> Result<(), StoreError> {
-        let locked = file.lock()?;
+        let locked = file.lock(BRIEFLY)?;
         if !file.is_at(kept.seen.as_ref()) {
             kept.adopt(file.load());
         }
@@ -179,7 +192,7 @@ impl Cache {
             kept.profile_at = Timestamp::default();
         }
         if kept.bytes > MAX_ANSWERS {
-            kept.drop_all();
+            kept.clear();
         }
         let generation = kept.generation.map_or_else(drawn, Ok)?;
         kept.seen = file.replace(locked, &generation, kept.profile_at, &kept.answers)?;
@@ -191,11 +204,11 @@ impl Cache {
     /// function before and after its request.
     ///
     /// # Errors
-    /// [`StoreError::NotReady`] if the file cannot be written. Until it can be written, no answers are read from it.
+    /// [`StoreError::NotReady`] if the file cannot be written durably. Until it can, no answers are read from it.
     pub(crate) fn forget(&self) -> Result<(), StoreError> {
         let mut kept = self.kept();
         if let Some(file) = &self.file {
-            return forget_in(file, &mut kept);
+            return forget_in(file, &mut kept, PATIENCE);
         }
         kept.drop_all();
         Ok(())
@@ -205,7 +218,7 @@ impl Cache {
     fn refresh(&self, kept: &mut Kept) -> bool {
         let Some(file) = &self.file else { return true };
         if kept.must_forget {
-            return forget_in(file, kept).is_ok();
+            return forget_in(file, kept, BRIEFLY).is_ok();
         }
         if !file.is_at(kept.seen.as_ref()) {
             kept.adopt(file.load());
@@ -218,11 +231,11 @@ impl Cache {
     }
 }
 
-fn forget_in(file: &KeptFile, kept: &mut Kept) -> Result<(), StoreError> {
+fn forget_in(file: &KeptFile, kept: &mut Kept, patience: Duration) -> Result<(), StoreError> {
     kept.drop_all();
     kept.must_forget = true;
     let generation = drawn()?;
-    kept.seen = file.replace(file.lock()?, &generation, kept.profile_at, &kept.answers)?;
+    kept.seen = file.replace(file.lock(patience)?, &generation, kept.profile_at, &kept.answers)?;
     (kept.generation, kept.must_forget, kept.is_unsaved) = (Some(generation), false, false);
     Ok(())
 }
@@ -232,10 +245,16 @@ fn drawn() -> Result<Generation, StoreError> {
 }
 
 impl Kept {
+    /// Drops all answers, also those that were read and are not kept yet, because they may be older than a write.
     fn drop_all(&mut self) {
+        self.clear();
+        self.drops += 1;
+    }
+
+    /// Makes room. Answers that were read already stay valid.
+    fn clear(&mut self) {
         self.answers.clear();
         self.bytes = 0;
-        self.drops += 1;
     }
 
     fn insert(&mut self, path: String, at: Timestamp, body: Body) {
@@ -318,13 +337,16 @@ mod tests {
     #[test]
     fn the_kept_bytes_are_bounded() {
         let (cache, _) = cache(9);
+        let begun = cache.begin();
         for path in ["a", "a", "b", "c", "d"] {
-            let begun = cache.find("none").unwrap_err();
             cache.keep(path, begun, &body(MAX_BYTES / 3));
             let kept = cache.kept();
             let sum: usize = kept.answers.values().map(|(_, body)| body.len()).sum();
             assert_eq!(sum, kept.bytes);
             assert!(sum <= MAX_BYTES);
+            drop(kept);
+            // A list that was read before stays valid.
+            assert!(cache.is_current(begun));
         }
         assert!(cache.find("d").is_ok() && cache.find("a").is_err());
     }

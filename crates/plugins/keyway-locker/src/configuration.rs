@@ -53,6 +53,7 @@ pub struct LockerConfiguration {
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
     /// The URL of an HTTP proxy, or `none`. The default is taken from the usual variables `HTTPS_PROXY` and `NO_PROXY`.
+    /// Requests to an `http` URL use no proxy.
     #[serde(default)]
     pub proxy: Option<String>,
 }

@@ -61,6 +61,16 @@ fn a_service_that_is_not_there_leaves_nothing_behind() {
 }
 
 #[test]
+fn the_access_key_id_goes_to_no_proxy_in_clear_text() {
+    let (service, proxy) = (recorded(), recorded());
+    let (_, proxy_host) = proxy.base().split_once("//").unwrap();
+    let (proxy_host, _) = proxy_host.split_once('/').unwrap();
+    let store = service.store(json!({"proxy": format!("http://{proxy_host}")}));
+    block_on(store.get(&at("A", None))).unwrap();
+    assert_eq!((service.requests().len(), proxy.received()), (1, 0));
+}
+
+#[test]
 fn the_access_key_id_follows_no_redirect() {
     let other = recorded();
     let base = other.base().to_owned();

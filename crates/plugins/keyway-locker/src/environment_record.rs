@@ -32,6 +32,11 @@ impl Record for EnvironmentRecord {
     fn id(&self) -> &str {
         &self.id
     }
+
+    fn bytes(&self) -> usize {
+        let url = self.external_url.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.id.len() + self.name.len() + url
+    }
 }
 
 impl EnvironmentRecord {

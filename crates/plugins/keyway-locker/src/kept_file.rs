@@ -23,9 +23,6 @@ use crate::profile::Profile;
 pub(crate) const MAX_ANSWERS: usize = 16 << 20;
 /// The upper bound of the file, in bytes. It allows for Base64, which turns three bytes into four.
 const MAX_BYTES: usize = 32 << 20;
-/// The maximum time to wait for another process that holds the lock.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// The cache file of one project.
 #[derive(Debug)]
 pub(crate) struct KeptFile {
@@ -115,19 +112,23 @@ impl KeptFile {
     }
 
     /// Locks the file, and makes its folder if it is missing.
-    pub(crate) fn lock(&self) -> Result<Locked, StoreError> {
+    /// Waits for at most `patience` while another process holds the lock.
+    pub(crate) fn lock(&self, patience: Duration) -> Result<Locked, StoreError> {
         let locked = || {
             if let Some(folder) = self.path.parent() {
                 keyway_files::make_folder(folder)?;
             }
             let file = open(&self.path)?;
-            let lock = file.lock(PATIENCE)?;
+            let lock = file.lock(patience)?;
             Ok(Locked { file, lock })
         };
         locked().map_err(|error| failed(&error))
     }
 
-    /// Replaces the file.
+    /// Replaces the file durably.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`] if the file cannot be replaced, or if a power failure may bring the previous file back.
     pub(crate) fn replace(
         &self,
         locked: Locked,
@@ -148,12 +149,7 @@ impl KeptFile {
                 }
                 found => found?,
             };
-            match file.replace(&lock, found.as_ref(), text.as_bytes()) {
-                // `Indeterminate` means that the previous file may be back after a power failure. That does no harm:
-                // each answer in a file has the time of its read, and is not returned when it is too old.
-                Ok(()) | Err(FileError::Indeterminate { .. }) => {}
-                Err(error) => return Err(error),
-            }
+            file.replace(&lock, found.as_ref(), text.as_bytes())?;
             Ok(file.version()?.map(|version| Seen { file, version }))
         };
         replaced().map_err(|error| failed(&error))

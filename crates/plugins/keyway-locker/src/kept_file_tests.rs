@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use keyway_client::Credentials;
 use keyway_core::{Clock, Resources, SecretValue, SystemClock, Wiped};
+use keyway_files::{Rights, SharedFile};
 use keyway_secrets::{AcceptedAge, ListQuery, NewSecret, StoreError};
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -357,6 +358,33 @@ fn a_file_that_cannot_be_written_keeps_no_secret_from_its_reader_but_stops_a_wri
     block_on(store.create(new())).unwrap();
     fs::remove_dir_all(folder.path().join("made")).unwrap();
     block_on(store.create(new())).unwrap();
+}
+
+#[test]
+fn a_process_that_holds_the_lock_does_not_delay_reads() {
+    let folder = folder();
+    let path = path(&folder);
+    let cache = cache(&path);
+    read(&cache, "a", "A");
+    let stranger = SharedFile::resolve(&path, Rights::Private, 0).unwrap();
+    let lock = stranger.lock(Duration::ZERO).unwrap();
+    let brief = || {
+        let started = Instant::now();
+        move || assert!(started.elapsed() < Duration::from_secs(3), "it waits for the lock")
+    };
+    let is_brief = brief();
+    read(&cache, "b", "B");
+    assert_eq!(found(&cache, "b").as_deref(), Some("B"));
+    is_brief();
+    // A write waits, and is refused.
+    cache.forget().unwrap_err();
+    let is_brief = brief();
+    assert_eq!(found(&cache, "a"), None);
+    is_brief();
+    drop(lock);
+    assert_eq!(found(&cache, "a"), None);
+    read(&cache, "a", "A");
+    assert_eq!(found(&self::cache(&path), "a").as_deref(), Some("A"));
 }
 
 #[test]

@@ -124,6 +124,9 @@ mod key_schedule;
 mod list_tests;
 mod listing;
 mod lookup;
+#[cfg(test)]
+mod page_tests;
+mod paging;
 mod plugin;
 mod profile;
 #[cfg(test)]
@@ -138,6 +141,8 @@ mod secret_list;
 mod secret_record;
 mod service;
 mod session;
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod set_clock;
 mod store;

@@ -203,7 +203,7 @@ fn a_date_that_differs_between_the_pages_of_the_service_validates_nothing() {
         if request.query("page") == Some("2") {
             // The changed secret is on a page that was already read.
             project.change(1, "new");
-            project.revised = OLD + 1.0;
+            project.revised += 1.0;
         }
         project.answer(request)
     });

@@ -242,3 +242,17 @@ fn a_kept_answer_needs_no_service_until_it_is_too_old_or_something_is_written() 
     }
     assert_eq!(service.requests().len(), 2);
 }
+
+#[test]
+fn an_answer_that_cannot_be_read_is_not_kept() {
+    let (asked, world) = (AtomicUsize::new(0), World::recorded());
+    let service = ScriptedService::start(move |request| match asked.fetch_add(1, Ordering::Relaxed) {
+        0 | 1 => (200, vec![], "<html>the gateway</html>".into()),
+        _ => world.answer(request),
+    });
+    let store = service.store(json!({"max_age_seconds": 600}));
+    block_on(store.get(&at("A", None))).unwrap_err();
+    block_on(store.info()).unwrap_err();
+    block_on(store.get(&at("A", None))).unwrap();
+    block_on(store.info()).unwrap();
+}

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use keyway_core::Timestamp;
 use keyway_secrets::StoreError;
 
-use crate::answer::{page, seconds};
+use crate::answer::{Record as _, page, seconds};
 use crate::cache::Begun;
 use crate::failure::Failure;
 use crate::items::{Items, Whole};
@@ -83,7 +83,8 @@ impl Session {
         {
             return Ok(list);
         }
-        let Whole { records, begun, begun_there, count, revised } = self.items(Items::Secrets, "", until)?;
+        let Whole { records, begun, begun_there, count, revised, .. } =
+            self.items(Items::Secrets, "", until)?;
         Ok(Arc::new(SecretList { records, begun, begun_there, count, revised }))
     }
 

@@ -38,16 +38,15 @@ impl Record for SecretRecord {
     fn id(&self) -> &str {
         &self.id
     }
-}
 
-impl SecretRecord {
-    /// Returns the approximate size of this record in memory, in bytes.
-    pub(crate) fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         let optional = [&self.description, &self.environment_id, &self.environment_name];
         let optional = optional.into_iter().flatten().map(String::len).sum::<usize>();
         size_of::<Self>() + self.id.len() + self.key.len() + self.value.len() + optional
     }
+}
 
+impl SecretRecord {
     /// Decrypts name and environment.
     pub(crate) fn address(&self, key: &ItemKey) -> Result<SecretAddress, StoreError> {
         let name =

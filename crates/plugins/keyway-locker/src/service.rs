@@ -52,7 +52,10 @@ impl Service {
             let reason = "it must be an https URL, or an http URL of a loopback address";
             return Err(StoreError::not_ready("the address of the service", reason));
         }
+        let is_https = base.starts_with("https://");
         let proxy = match configuration.proxy.as_deref() {
+            // Plain HTTP is for loopback addresses. Those of a proxy are on another machine.
+            _ if !is_https => None,
             Some(NO_PROXY) => None,
             Some(url) => {
                 Some(Proxy::new(url).map_err(|_| StoreError::not_ready("the proxy", "its URL is wrong"))?)
@@ -64,7 +67,7 @@ impl Service {
         headers.push((ureq::http::header::AUTHORIZATION, bearer(credentials)?));
         let agent = Agent::config_builder()
             .http_status_as_error(false)
-            .https_only(base.starts_with("https://"))
+            .https_only(is_https)
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(proxy)

@@ -8,8 +8,8 @@ use keyway_client::Credentials;
 use keyway_core::{Clock, Timestamp};
 use keyway_secrets::{EnvironmentName, SecretAddress, StoreError};
 
-use crate::answer::number;
-use crate::cache::{Begun, Body, Cache};
+use crate::answer::{Malformed, json, number};
+use crate::cache::{Begun, Cache};
 use crate::configuration::LockerConfiguration;
 use crate::environment_record::EnvironmentRecord;
 use crate::failure::Failure;
@@ -37,8 +37,10 @@ pub(crate) struct Session {
 
 /// An answer to a read.
 #[derive(Debug)]
-pub(crate) struct Read {
-    pub(crate) body: Body,
+pub(crate) struct Read<T> {
+    pub(crate) content: T,
+    /// The size of the answer, in bytes.
+    pub(crate) bytes: usize,
     pub(crate) begun: Begun,
     /// The service's time at the beginning of the read, from the date in the answer. If the answer has no date, the
     /// host's time.
@@ -100,18 +102,45 @@ impl Session {
         lookup_hash(self.profile.project, name)
     }
 
-    /// Returns a kept answer, or reads from the service if none is kept.
-    pub(crate) fn read(&self, path: &str, until: Instant) -> Result<Read, Failure> {
-        let begun = match self.cache.find(path) {
-            Ok((body, begun)) => return Ok(Read { body, begun, begun_there: begun.at() }),
-            Err(begun) => begun,
-        };
+    /// Returns a kept answer, or reads from the service if none is kept. An answer that `parse` refuses is not kept.
+    pub(crate) fn read<T>(
+        &self,
+        path: &str,
+        until: Instant,
+        parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<Read<T>, Failure> {
+        match self.cache.find(path) {
+            Ok((body, begun)) => {
+                Ok(Read { content: parse(&body)?, bytes: body.len(), begun, begun_there: begun.at() })
+            }
+            Err(begun) => self.read_from(begun, path, until, parse),
+        }
+    }
+
+    /// Reads from the service, although an answer may be kept. The new answer takes its place.
+    pub(crate) fn read_anew<T>(
+        &self,
+        path: &str,
+        until: Instant,
+        parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<Read<T>, Failure> {
+        self.read_from(self.cache.begin(), path, until, parse)
+    }
+
+    fn read_from<T>(
+        &self,
+        begun: Begun,
+        path: &str,
+        until: Instant,
+        parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<Read<T>, Failure> {
         let asked = Instant::now();
         let answer = self.service.get(path, until)?;
         let begun_there = answer.date.map_or(begun.at(), |date| date.minus(asked.elapsed()));
+        let content = parse(&answer.body)?;
         let body = Arc::new(answer.body);
         self.cache.keep(path, begun, &body);
-        Ok(Read { body, begun, begun_there })
+        Ok(Read { content, bytes: body.len(), begun, begun_there })
     }
 
     /// Runs an operation that writes. The operation uses no kept answers, and later reads use no answers from before
@@ -122,10 +151,15 @@ impl Session {
     ) -> Result<T, StoreError> {
         self.forget()?;
         let answer = operation(&self.service);
+        self.forget_after_write();
+        answer
+    }
+
+    /// Drops all kept answers after a write, because they may be older.
+    pub(crate) fn forget_after_write(&self) {
         if let Err(error) = self.forget() {
             tracing::warn!("other processes may read what they kept before a write: {error}");
         }
-        answer
     }
 
     fn forget(&self) -> Result<(), StoreError> {
@@ -185,10 +219,9 @@ impl Session {
 
     /// Returns the number of secrets.
     pub(crate) fn count(&self, until: Instant) -> Result<u64, StoreError> {
-        let read = self.read("/v1/sync/secrets/count", until).map_err(|failure| failure.of_read(READ))?;
-        let json =
-            crate::answer::json(&read.body).map_err(|malformed| Failure::from(malformed).of_read(READ))?;
-        number(&json).ok_or_else(|| Failure::from(crate::answer::Malformed("number")).of_read(READ))
+        let parse = |body: &[u8]| number(&json(body)?).ok_or(Malformed("number"));
+        let read = self.read("/v1/sync/secrets/count", until, parse);
+        Ok(read.map_err(|failure| failure.of_read(READ))?.content)
     }
 }
 

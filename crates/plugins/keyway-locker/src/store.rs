@@ -75,15 +75,20 @@ impl LockerStore {
             && let Some(remote) = source.downcast_ref::<keyway_client::RemoteError>()
             && remote.kind() == ErrorKind::Unauthorized
         {
-            *self.kept() = None;
+            self.close(&session);
         }
         if let Err(StoreError::Corrupt { .. }) = &answer
             && session.has_other_key(until)
         {
             session.cache.forget_profile();
-            *self.kept() = None;
+            self.close(&session);
         }
         answer
+    }
+
+    /// Closes a session, unless another call has already replaced it.
+    fn close(&self, session: &Arc<Session>) {
+        self.kept().take_if(|kept| Arc::ptr_eq(kept, session));
     }
 
     /// Refuses to work in a process that was forked after the store was opened.
@@ -114,14 +119,22 @@ impl LockerStore {
         &self,
         operation: impl FnOnce(&Session, &Service, Instant) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let answer =
-            self.run(|session, until| session.writing(|service| operation(session, service, until)))?;
+        let answer = self.run(|session, until| {
+            let answer = session.writing(|service| operation(session, service, until));
+            // Another call may have replaced the session meanwhile, and kept answers from before the write in the new
+            // one.
+            let current = self.kept().clone();
+            if let Some(current) = current.filter(|current| !std::ptr::eq(Arc::as_ptr(current), session)) {
+                current.forget_after_write();
+            }
+            answer
+        })?;
         self.writes.fetch_add(1, Ordering::Relaxed);
         Ok(answer)
     }
 
-    /// Returns the session, and connects first if there is none. Several callers may connect at the same time. All of them
-    /// work with the session of the first one, because a write must drop the kept answers of all.
+    /// Returns the session, and connects first if there is none. Several callers may connect at the same time. All of
+    /// them work with the session of the first one, because a write must drop the kept answers of all.
     fn session(&self, until: Instant) -> Result<Arc<Session>, StoreError> {
         if let Some(session) = &*self.kept() {
             return Ok(Arc::clone(session));
