@@ -93,12 +93,12 @@
 //!
 //! The state is the key id of the certificate, which `sshd` logs. The list revokes the key id for every
 //! authority, so a revocation outlasts a change of the authority's key. Entries of other programs in the list
-//! are kept. The list must not be signed. The plugin removes its own entries a day after the longest validity
-//! that was issued under the list, at the second revocation after that time. If the clock is that far ahead at
-//! two revocations in a row, needed entries are lost.
+//! are kept. The list must not be signed. The plugin removes an entry of its own a day after all certificates that
+//! were issued before the revocation have expired, and the longest validity has passed, at the second revocation after
+//! that time. If the clock is that far ahead at two revocations in a row, needed entries are lost.
 //!
-//! The record holds the number of the list and the last revocation. So a lost list is detected, and no
-//! certificate is issued or revoked until the list is back:
+//! The record holds the number of the list, the last revocation, and the time by which all certificates expire. So a
+//! lost list is detected, and no certificate is issued or revoked until the list is back:
 //!
 //! | the list | `sshd` meanwhile | what to do |
 //! | --- | --- | --- |
