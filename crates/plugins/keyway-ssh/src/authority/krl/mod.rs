@@ -162,10 +162,13 @@ impl RevocationList {
         if self.revokes(key_id)? {
             return Ok(false);
         }
-        // If this time is before the last change, the clock is or was wrong by an unknown amount, so the new revocation
-        // is kept for ever. Entries are removed only if they had expired at the last change too, so a single wrong time
-        // far in the future removes nothing.
-        let until = (now >= self.generated).then(|| end_of_period(expiry.saturating_add(CLOCK_MARGIN)));
+        // If this time is long before the last change, the clock is or was wrong by an unknown amount, so the new
+        // revocation is kept for ever. Clocks of several hosts differ less; their revocations are kept longer by the
+        // difference. Entries are removed only if they had expired at the last change too, so a single wrong time far in
+        // the future removes nothing.
+        let late = self.generated.saturating_sub(now);
+        let kept = expiry.saturating_add(late).saturating_add(CLOCK_MARGIN);
+        let until = (late <= CLOCK_MARGIN).then(|| end_of_period(kept));
         let passed = now.min(self.generated);
         self.sections.retain(|section| match section {
             Section::Certificates(certificates) => certificates.until().is_none_or(|until| until > passed),

@@ -174,6 +174,15 @@ fn a_wrong_clock_removes_no_revocation() {
     assert_eq!(left, [true, true, false, false, true, true]);
 }
 
+/// Two hosts have clocks that differ a little, or a call waits for the lock after it has read the clock.
+#[test]
+fn a_clock_that_is_a_little_late_keeps_no_revocation_for_ever() {
+    let late = [("a", 2), ("b", 0), ("c", 27), ("d", 28)];
+    assert_eq!(left(&late, ["a", "b", "c", "d"]), [true; 4], "b is kept as long as a");
+    let removed = [late.as_slice(), &[("e", 29)]].concat();
+    assert_eq!(left(&removed, ["a", "b", "c"]), [false, false, true]);
+}
+
 #[test]
 fn revocations_of_other_programs_are_kept() {
     let mut data = Vec::new();
