@@ -79,6 +79,9 @@
 //! * An intent has one credential. If a request is repeated with its intent, `ssh-authorized-keys` replaces the line of
 //!   the intent, so only the key of the last of these requests lets the user in; `ssh-ca` signs again with the same key
 //!   id.
+//! * A late request brings no revoked credential back: its intent is refused. `ssh-authorized-keys` notes each revoked
+//!   intent in a comment, such as `# keyway: KEYWAY_17 was revoked`, and keeps the last 64 of them; `ssh-ca` knows an
+//!   intent for as long as the list has its entry. A host that sends no intents gets no such comments.
 //! * The key of the authority is used only if its file belongs to the user of the process or to root, and no other user
 //!   may read it.
 //! * Revoking twice succeeds. If it is certain that a failed call had no effect, its error promises that.
