@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -71,6 +72,7 @@ fn child() {
         "dropped" => drop(std::hint::black_box(unmasked(&masked))),
         "parsed" => parse_as_anybody_would(&masked),
         "bundle" => write_and_read_bundles(&masked),
+        "bundle-pipe" => read_a_bundle_from_a_pipe(&masked),
         case => {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
@@ -121,6 +123,32 @@ fn write_and_read_bundles(masked: &[u8]) {
     let mut list = Zeroizing::new(String::with_capacity(object.len() + 20));
     list.extend(["[{\"key\":\"a\",\"value\":", value, "}]"]);
     assert!(Bundle::from_json(&list).unwrap().same_as(&bundle));
+}
+
+/// Returns the needle many times. A large buffer that is not wiped is less likely to be overwritten by later ones.
+fn repeated(masked: &[u8], times: usize) -> Zeroizing<String> {
+    let needle = Zeroizing::new(unmasked(masked));
+    let mut text = Zeroizing::new(String::with_capacity(times * needle.len()));
+    for _ in 0..times {
+        text.push_str(&needle);
+    }
+    text
+}
+
+/// Imports a file whose length is not known before it is read, as of a process substitution of a shell.
+fn read_a_bundle_from_a_pipe(masked: &[u8]) {
+    let (output, mut input) = std::io::pipe().unwrap();
+    let value = repeated(masked, 1_000);
+    let length = value.len();
+    // The main thread returns freed memory to the system more readily.
+    let reading = std::thread::spawn(move || {
+        let bundle = Bundle::from_file(format!("/dev/fd/{}", output.as_raw_fd())).unwrap();
+        assert_eq!(bundle.get("A").unwrap().expose().len(), length);
+    });
+    input.write_all(b"A=").unwrap();
+    input.write_all(value.as_bytes()).unwrap();
+    drop(input);
+    reading.join().unwrap();
 }
 
 /// The number of steps of a case.
@@ -319,7 +347,7 @@ fn a_store_on_a_file_leaves_no_secret_in_memory() {
 
 #[test]
 fn an_export_and_an_import_leave_no_secret_in_memory() {
-    assert_nothing_left(&["bundle"]);
+    assert_nothing_left(&["bundle", "bundle-pipe"]);
 }
 
 #[test]
