@@ -13,7 +13,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use keyway_client::Bundle;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keyway_client::{Bundle, Credentials, CredentialsError};
 use keyway_core::{Plugins, SecretValue, Structured, Table, plugins};
 use keyway_host::Host;
 use keyway_seal::{Key, KeyRing};
@@ -73,6 +75,7 @@ fn child() {
         "parsed" => parse_as_anybody_would(&masked),
         "bundle" => write_and_read_bundles(&masked),
         "bundle-pipe" => read_a_bundle_from_a_pipe(&masked),
+        "mistyped-key" => check_a_mistyped_key(&masked),
         case => {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
@@ -149,6 +152,21 @@ fn read_a_bundle_from_a_pipe(masked: &[u8]) {
     input.write_all(value.as_bytes()).unwrap();
     drop(input);
     reading.join().unwrap();
+}
+
+/// Checks an access key that is right but for a character at its end.
+fn check_a_mistyped_key(masked: &[u8]) {
+    let secret = repeated(masked, 15);
+    let mut key = Zeroizing::new(String::with_capacity(4096));
+    STANDARD.encode_string(secret.as_bytes(), &mut key);
+    key.pop();
+    key.push('!');
+    let checking = std::thread::spawn(move || {
+        let source = Credentials::source().api_base("https://example.org").secret_access_key(key.as_str());
+        let credentials = source.access_key_id("0f8fad5b-d9cb-469f-a165-70867728950e").resolve().unwrap();
+        assert!(matches!(credentials.checked(), Err(CredentialsError::MalformedSecretAccessKey)));
+    });
+    checking.join().unwrap();
 }
 
 /// The number of steps of a case.
@@ -348,6 +366,11 @@ fn a_store_on_a_file_leaves_no_secret_in_memory() {
 #[test]
 fn an_export_and_an_import_leave_no_secret_in_memory() {
     assert_nothing_left(&["bundle", "bundle-pipe"]);
+}
+
+#[test]
+fn a_mistyped_access_key_leaves_no_secret_in_memory() {
+    assert_nothing_left(&["mistyped-key"]);
 }
 
 #[test]
