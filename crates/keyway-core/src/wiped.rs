@@ -59,8 +59,8 @@ impl<T: Wipe> Wiped<T> {
 }
 
 impl Wiped<Vec<u8>> {
-    /// Reads a source to its end, or until `most` bytes are read. To notice a source that is too long, read one byte more
-    /// than the limit. Every buffer that becomes too small is wiped. Blocks for as long as the source does.
+    /// Reads a source to its end, or until `most` bytes are read. To notice a source that is too long, read one byte
+    /// more than the limit. Every buffer that becomes too small is wiped. Blocks for as long as the source does.
     ///
     /// # Errors
     /// The error of the source. What was read until then is wiped.

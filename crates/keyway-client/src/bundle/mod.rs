@@ -111,8 +111,8 @@ impl Bundle {
         dotenv::read(text, true).map(|(bundle, lines)| LenientBundle { bundle, lines })
     }
 
-    /// Reads a file of at most 64 MiB: JSON if its name ends in `.json`, and otherwise dotenv. The file may be a pipe, such
-    /// as `/dev/fd/63`. Blocks.
+    /// Reads a file of at most 64 MiB: JSON if its name ends in `.json`, and otherwise dotenv. The file may be a pipe,
+    /// such as `/dev/fd/63`. Blocks.
     ///
     /// # Errors
     /// [`InFile`](BundleError::InFile) names the file.

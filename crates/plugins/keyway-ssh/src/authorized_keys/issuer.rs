@@ -59,8 +59,8 @@ impl AuthorizedKeys {
         Ok(issued)
     }
 
-    /// Removes the lines of a state. The state is marked as revoked, even if it has no line. A process that was suspended
-    /// before it took the lock may still carry out a request for it, and is then refused.
+    /// Removes the lines of a state. The state is marked as revoked, even if it has no line. A process that was
+    /// suspended before it took the lock may still carry out a request for it, and is then refused.
     ///
     /// See decision H315.
     fn remove(revocation: &Revocation) -> Result<(), IssuerError> {

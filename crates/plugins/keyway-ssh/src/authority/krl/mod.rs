@@ -156,16 +156,16 @@ impl RevocationList {
     }
 
     /// Revokes the certificates with this key id for every authority, and removes expired entries. The certificates
-    /// expire at `expiry` at the latest, in seconds since 1970. Returns false, and changes nothing, if they were revoked
-    /// already.
+    /// expire at `expiry` at the latest, in seconds since 1970. Returns false, and changes nothing, if they were
+    /// revoked already.
     pub(super) fn revoke(&mut self, key_id: &str, now: u64, expiry: u64) -> Result<bool, Fault> {
         if self.revokes(key_id)? {
             return Ok(false);
         }
         // If this time is long before the last change, the clock is or was wrong by an unknown amount, so the new
         // revocation is kept for ever. Clocks of several hosts differ less; their revocations are kept longer by the
-        // difference. Entries are removed only if they had expired at the last change too, so a single wrong time far in
-        // the future removes nothing.
+        // difference. Entries are removed only if they had expired at the last change too, so a single wrong time far
+        // in the future removes nothing.
         let late = self.generated.saturating_sub(now);
         let kept = expiry.saturating_add(late).saturating_add(CLOCK_MARGIN);
         let until = (late <= CLOCK_MARGIN).then(|| end_of_period(kept));
