@@ -1,6 +1,7 @@
 //! Buffers that are wiped when dropped, including unused capacity.
 
 use std::fmt;
+use std::io::{self, ErrorKind, Read};
 use std::ops::{Deref, DerefMut};
 
 /// A buffer that [`Wiped`] can wipe.
@@ -30,7 +31,8 @@ impl Wipe for String {
 /// the buffer with zeros in one operation. A barrier of the crate `zeroize` keeps the compiler from removing this
 /// operation.
 ///
-/// If the buffer grows, its old memory is not wiped. So reserve the capacity before you write.
+/// If the buffer grows, its old memory is not wiped. So reserve the capacity before you write. If the length is not
+/// known before, as that of a pipe, use [`read_to_end`](Wiped::read_to_end).
 ///
 /// ```
 /// use keyway_core::Wiped;
@@ -53,6 +55,36 @@ impl<T: Wipe> Wiped<T> {
     #[must_use]
     pub fn take(mut self) -> T {
         std::mem::take(&mut self.0)
+    }
+}
+
+impl Wiped<Vec<u8>> {
+    /// Reads a source to its end, or until `most` bytes are read. To notice a source that is too long, read one byte
+    /// more than the limit. Every buffer that becomes too small is wiped. Blocks for as long as the source does.
+    ///
+    /// # Errors
+    /// The error of the source. What was read until then is wiped.
+    pub fn read_to_end(mut source: impl Read, most: usize) -> io::Result<Self> {
+        // The buffer is wiped whole, and each page of it that is touched for the first time costs some microseconds.
+        const ROOM: usize = 4 * 1024;
+
+        let mut buffer = Self::new(vec![0; most.min(ROOM)]);
+        let mut filled = 0;
+        while filled < most {
+            if filled == buffer.len() {
+                let mut larger = Self::new(vec![0; most.min(filled * 2)]);
+                larger[..filled].copy_from_slice(&buffer);
+                buffer = larger;
+            }
+            match source.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        buffer.truncate(filled);
+        Ok(buffer)
     }
 }
 
@@ -107,5 +139,40 @@ mod tests {
     #[test]
     fn a_taken_value_stays_as_it_is() {
         assert_eq!(Wiped::new("a".to_owned()).take(), "a");
+    }
+
+    #[test]
+    fn a_source_is_read_whole_up_to_the_limit() {
+        const MOST: usize = 1_000_000;
+
+        for bytes in [0, 1, 4 * 1024, 4 * 1024 + 1, MOST - 1, MOST] {
+            let source = vec![b'x'; bytes];
+            assert_eq!(*Wiped::read_to_end(&source[..], MOST).unwrap(), source);
+        }
+        assert_eq!(Wiped::read_to_end(io::repeat(b'x'), MOST).unwrap().len(), MOST);
+        assert!(Wiped::read_to_end(io::repeat(b'x'), 0).unwrap().is_empty());
+    }
+
+    /// A source that gives one byte at a time, is interrupted before each, and breaks off.
+    #[test]
+    fn an_interruption_is_no_end_and_an_error_is_returned() {
+        struct Source(u8);
+
+        impl Read for Source {
+            fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                self.0 += 1;
+                match self.0 {
+                    40 => Err(ErrorKind::BrokenPipe.into()),
+                    odd if odd % 2 == 1 => Err(ErrorKind::Interrupted.into()),
+                    even => {
+                        buffer[0] = even;
+                        Ok(1)
+                    }
+                }
+            }
+        }
+
+        assert_eq!(*Wiped::read_to_end(Source(0), 3).unwrap(), [2, 4, 6]);
+        assert_eq!(Wiped::read_to_end(Source(0), 100).unwrap_err().kind(), ErrorKind::BrokenPipe);
     }
 }

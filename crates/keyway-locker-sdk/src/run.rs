@@ -1,7 +1,7 @@
 //! The commands of the program.
 
 use std::ffi::OsString;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use keyway_client::LogLevel;
@@ -71,31 +71,12 @@ pub fn run(plugins: &Plugins) -> ExitCode {
 }
 
 fn serve(plugins: &Plugins) -> io::Result<()> {
-    let request = read_request(io::stdin().lock())?;
+    // One byte over the limit shows that the request is too long.
+    let request = Wiped::read_to_end(io::stdin().lock(), MAX_BYTES + 1)?;
     let answer = answer(&request, plugins, configuration);
     let mut out = io::stdout().lock();
     out.write_all(answer.as_bytes())?;
     out.flush()
-}
-
-/// Reads a request, at most one byte over the limit. That byte shows that the request is too long.
-fn read_request(input: impl io::Read) -> io::Result<Wiped<Vec<u8>>> {
-    // The buffer is wiped whole, and each page of it that is touched for the first time costs some microseconds.
-    const ROOM: usize = 4 * 1024;
-    let mut input = input.take(MAX_BYTES as u64 + 1);
-    let mut request = Wiped::new(Vec::with_capacity(ROOM));
-    loop {
-        // A buffer that grows by itself would leave the request in its old memory.
-        if request.len() == request.capacity() {
-            let mut larger = Wiped::new(Vec::with_capacity(request.len() * 2));
-            larger.extend_from_slice(&request);
-            request = larger;
-        }
-        let room = (request.capacity() - request.len()) as u64;
-        if (&mut input).take(room).read_to_end(&mut request)? == 0 {
-            return Ok(request);
-        }
-    }
 }
 
 /// Reads the configuration, and starts the log at its level.
@@ -116,17 +97,4 @@ fn init(plugins: &Plugins) -> io::Result<()> {
         writeln!(io::stdout(), "{name}: {}", if made { "made" } else { "there already" })?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_is_read_whole_up_to_the_limit() {
-        for bytes in [0, 1, 4 * 1024, 4 * 1024 + 1, 1_000_000, MAX_BYTES] {
-            assert_eq!(read_request(&vec![b'x'; bytes][..]).unwrap().len(), bytes);
-        }
-        assert_eq!(read_request(io::repeat(b'x')).unwrap().len(), MAX_BYTES + 1);
-    }
 }

@@ -48,7 +48,7 @@ fn revoke(issuer: &dyn Issuer, context: &Context) -> Result<(), IssuerError> {
 /// Checks an `authorized_keys` file written by others.
 ///
 /// Adding and removing a key keeps all lines of others, byte for byte and in order; repeating
-/// either changes nothing.
+/// either changes nothing, and a removed key is not added again.
 pub fn authorized_keys(data: &[u8]) {
     let folder = Scratch::new();
     let path = folder.file("authorized_keys", data);
@@ -69,10 +69,15 @@ pub fn authorized_keys(data: &[u8]) {
     assert!(lines(&left).all(|found| found != line.as_bytes()), "its line is gone");
     assert_eq!(others(&left), others(data), "other lines stay");
     if !data.windows(STATE.len()).any(|window| window == STATE.as_bytes()) {
-        assert!(left == data || left == [data, b"\n"].concat(), "the file is as it was");
+        let note = format!("# keyway: {STATE} was revoked\n");
+        let before = left.strip_suffix(note.as_bytes()).expect("the revocation is noted");
+        assert!(before == data || before == [data, b"\n"].concat(), "the rest of the file is as it was");
     }
     revoke(&AuthorizedKeys, &context).expect("a repeated revocation succeeds");
     assert!(read() == left, "a repeated revocation changes nothing");
+    let late = request(&AuthorizedKeys, &context, PUBLIC_KEY).expect_err("a late request is refused");
+    assert!(matches!(late, IssuerError::Refused { .. }), "{late}");
+    assert!(read() == left, "a late request changes nothing");
 }
 
 fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {

@@ -8,11 +8,14 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use keyway_client::Bundle;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use keyway_client::{Bundle, Credentials, CredentialsError};
 use keyway_core::{Plugins, SecretValue, Structured, Table, plugins};
 use keyway_host::Host;
 use keyway_seal::{Key, KeyRing};
@@ -71,6 +74,8 @@ fn child() {
         "dropped" => drop(std::hint::black_box(unmasked(&masked))),
         "parsed" => parse_as_anybody_would(&masked),
         "bundle" => write_and_read_bundles(&masked),
+        "bundle-pipe" => read_a_bundle_from_a_pipe(&masked),
+        "mistyped-key" => check_a_mistyped_key(&masked),
         case => {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
@@ -121,6 +126,47 @@ fn write_and_read_bundles(masked: &[u8]) {
     let mut list = Zeroizing::new(String::with_capacity(object.len() + 20));
     list.extend(["[{\"key\":\"a\",\"value\":", value, "}]"]);
     assert!(Bundle::from_json(&list).unwrap().same_as(&bundle));
+}
+
+/// Returns the needle many times. A large buffer that is not wiped is less likely to be overwritten by later ones.
+fn repeated(masked: &[u8], times: usize) -> Zeroizing<String> {
+    let needle = Zeroizing::new(unmasked(masked));
+    let mut text = Zeroizing::new(String::with_capacity(times * needle.len()));
+    for _ in 0..times {
+        text.push_str(&needle);
+    }
+    text
+}
+
+/// Imports a file whose length is not known before it is read, as of a process substitution of a shell.
+fn read_a_bundle_from_a_pipe(masked: &[u8]) {
+    let (output, mut input) = std::io::pipe().unwrap();
+    let value = repeated(masked, 1_000);
+    let length = value.len();
+    // The main thread returns freed memory to the system more readily.
+    let reading = std::thread::spawn(move || {
+        let bundle = Bundle::from_file(format!("/dev/fd/{}", output.as_raw_fd())).unwrap();
+        assert_eq!(bundle.get("A").unwrap().expose().len(), length);
+    });
+    input.write_all(b"A=").unwrap();
+    input.write_all(value.as_bytes()).unwrap();
+    drop(input);
+    reading.join().unwrap();
+}
+
+/// Checks an access key that is right but for a character at its end.
+fn check_a_mistyped_key(masked: &[u8]) {
+    let secret = repeated(masked, 15);
+    let mut key = Zeroizing::new(String::with_capacity(4096));
+    STANDARD.encode_string(secret.as_bytes(), &mut key);
+    key.pop();
+    key.push('!');
+    let checking = std::thread::spawn(move || {
+        let source = Credentials::source().api_base("https://example.org").secret_access_key(key.as_str());
+        let credentials = source.access_key_id("0f8fad5b-d9cb-469f-a165-70867728950e").resolve().unwrap();
+        assert!(matches!(credentials.checked(), Err(CredentialsError::MalformedSecretAccessKey)));
+    });
+    checking.join().unwrap();
 }
 
 /// The number of steps of a case.
@@ -319,7 +365,12 @@ fn a_store_on_a_file_leaves_no_secret_in_memory() {
 
 #[test]
 fn an_export_and_an_import_leave_no_secret_in_memory() {
-    assert_nothing_left(&["bundle"]);
+    assert_nothing_left(&["bundle", "bundle-pipe"]);
+}
+
+#[test]
+fn a_mistyped_access_key_leaves_no_secret_in_memory() {
+    assert_nothing_left(&["mistyped-key"]);
 }
 
 #[test]

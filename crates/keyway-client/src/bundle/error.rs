@@ -26,6 +26,12 @@ pub enum BundleError {
     /// A file cannot be read.
     #[error("the file cannot be read: {0}")]
     Unreadable(std::io::ErrorKind),
+    /// A file is longer than 64 MiB.
+    #[error("the file is longer than {limit} bytes: split it, and import the parts")]
+    TooLong {
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// A key occurs twice.
     #[error("the key \"{key}\" occurs twice{}: remove one", Lines(*.first, *.line))]
     Duplicate {

@@ -8,8 +8,9 @@ mod shell_names;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
 use std::path::Path;
-use std::{fmt, fs};
 
 use keyway_core::{SecretText, Wiped};
 
@@ -35,6 +36,9 @@ pub use error::{BundleError, LineFault};
 pub struct Bundle(BTreeMap<String, SecretText>);
 
 impl Bundle {
+    /// The limit of a file, in bytes.
+    const LONGEST_FILE: usize = 64 * 1024 * 1024;
+
     /// Creates an empty bundle.
     pub fn new() -> Self {
         Self::default()
@@ -107,15 +111,19 @@ impl Bundle {
         dotenv::read(text, true).map(|(bundle, lines)| LenientBundle { bundle, lines })
     }
 
-    /// Reads a file: JSON if its name ends in `.json`, and otherwise dotenv. Blocks.
+    /// Reads a file of at most 64 MiB: JSON if its name ends in `.json`, and otherwise dotenv. The file may be a pipe,
+    /// such as `/dev/fd/63`. Blocks.
     ///
     /// # Errors
     /// [`InFile`](BundleError::InFile) names the file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self, BundleError> {
         let path = path.as_ref();
         let read = || {
-            let bytes = fs::read(path).map_err(|error| BundleError::Unreadable(error.kind()))?;
-            let bytes = Wiped::new(bytes);
+            let bytes = File::open(path).and_then(|file| Wiped::read_to_end(file, Self::LONGEST_FILE + 1));
+            let bytes = bytes.map_err(|error| BundleError::Unreadable(error.kind()))?;
+            if bytes.len() > Self::LONGEST_FILE {
+                return Err(BundleError::TooLong { limit: Self::LONGEST_FILE });
+            }
             let text = std::str::from_utf8(&bytes)
                 .map_err(|_| BundleError::Unreadable(std::io::ErrorKind::InvalidData))?;
             let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));

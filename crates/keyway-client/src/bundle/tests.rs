@@ -293,6 +293,26 @@ fn every_fault_of_a_file_is_named_with_the_file() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn a_pipe_is_read_to_its_end_and_a_source_without_an_end_is_refused() {
+    use std::io::Write as _;
+    use std::os::fd::AsRawFd as _;
+
+    let value = "x".repeat(100);
+    let text = (0..10_000).fold(String::new(), |text, number| text + &format!("K{number}={value}\n"));
+    assert!(text.len() > 1_000_000);
+    let (output, mut input) = std::io::pipe().unwrap();
+    let expected = Bundle::from_dotenv(&text).unwrap();
+    let writing = std::thread::spawn(move || input.write_all(text.as_bytes()).unwrap());
+    let read = Bundle::from_file(format!("/dev/fd/{}", output.as_raw_fd())).unwrap();
+    writing.join().unwrap();
+    assert!(read.same_as(&expected));
+
+    let BundleError::InFile { source, .. } = Bundle::from_file("/dev/zero").unwrap_err() else { panic!() };
+    assert!(matches!(*source, BundleError::TooLong { limit: 67_108_864 }), "{source}");
+}
+
+#[test]
 fn the_lenient_reader_says_what_a_shell_reads_otherwise() {
     let text = "URL=http://h/?a&b\nNAME=two words # a comment\nPLAIN=x\nexport LIST=(a;b)\n";
     assert!(Bundle::from_dotenv(text).is_err());

@@ -1,7 +1,7 @@
 //! Checks access keys without the service.
 
-use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use base64::{Engine as _, decoded_len_estimate};
 use keyway_core::{SecretText, Wiped};
 
 use super::CredentialsError;
@@ -25,9 +25,11 @@ pub(super) fn secret_access_key(key: &SecretText) -> Result<SecretText, Credenti
     if key.len() > LONGEST {
         return Err(CredentialsError::MalformedSecretAccessKey);
     }
+    // The buffer is wiped even if a character at the end is wrong.
+    let mut bytes = Wiped::new(vec![0; decoded_len_estimate(key.len())]);
     // The base64 engine refuses missing padding and bits after the last byte, so it decodes only the canonical form.
-    match STANDARD.decode(key).map(Wiped::new) {
-        Ok(bytes) if !bytes.is_empty() => Ok(key.into()),
+    match STANDARD.decode_slice(key, &mut bytes) {
+        Ok(length) if length > 0 => Ok(key.into()),
         _ => Err(CredentialsError::MalformedSecretAccessKey),
     }
 }

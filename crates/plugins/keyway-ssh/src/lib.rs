@@ -79,6 +79,9 @@
 //! * An intent has one credential. If a request is repeated with its intent, `ssh-authorized-keys` replaces the line of
 //!   the intent, so only the key of the last of these requests lets the user in; `ssh-ca` signs again with the same key
 //!   id.
+//! * A late request brings no revoked credential back: its intent is refused. `ssh-authorized-keys` notes each revoked
+//!   intent in a comment, such as `# keyway: KEYWAY_17 was revoked`, and keeps the last 64 of them; `ssh-ca` knows an
+//!   intent for as long as the list has its entry. A host that sends no intents gets no such comments.
 //! * The key of the authority is used only if its file belongs to the user of the process or to root, and no other user
 //!   may read it.
 //! * Revoking twice succeeds. If it is certain that a failed call had no effect, its error promises that.
@@ -93,12 +96,12 @@
 //!
 //! The state is the key id of the certificate, which `sshd` logs. The list revokes the key id for every
 //! authority, so a revocation outlasts a change of the authority's key. Entries of other programs in the list
-//! are kept. The list must not be signed. The plugin removes its own entries a day after the longest validity
-//! that was issued under the list, at the second revocation after that time. If the clock is that far ahead at
-//! two revocations in a row, needed entries are lost.
+//! are kept. The list must not be signed. The plugin removes an entry of its own a day after all certificates that
+//! were issued before the revocation have expired, and the longest validity has passed, at the second revocation after
+//! that time. If the clock is that far ahead at two revocations in a row, needed entries are lost.
 //!
-//! The record holds the number of the list and the last revocation. So a lost list is detected, and no
-//! certificate is issued or revoked until the list is back:
+//! The record holds the number of the list, the last revocation, and the time by which all certificates expire. So a
+//! lost list is detected, and no certificate is issued or revoked until the list is back:
 //!
 //! | the list | `sshd` meanwhile | what to do |
 //! | --- | --- | --- |

@@ -158,6 +158,46 @@ fn reconciling_tells_the_outcome_of_an_intent() {
     assert_eq!(tell(Some("b"), IntendedEffect::Revoke(state)), Reconciled::Destroyed);
 }
 
+/// A host that was suspended while it asked may wake up after another host has repeated the request, and the user has
+/// revoked the credential.
+#[test]
+fn a_late_request_brings_no_revoked_line_back() {
+    let account = Account::with_foreign_lines();
+    let context = account.context(Some("a"));
+    let state = ask(context.clone(), None).unwrap().state;
+    let revocation = account.context(Some("a.revoke"));
+    let revoked = format!("{FOREIGN}\n# keyway: KEYWAY_a was revoked\n");
+    for _ in 0..2 {
+        revoke(revocation.clone(), &state).unwrap();
+        assert_eq!(account.content(), revoked);
+        let late = ask(context.clone(), Some(KEY)).unwrap_err();
+        assert!(matches!(late, IssuerError::Refused { .. }), "{late:?}");
+    }
+    let question = Reconciliation::new(context, IntendedEffect::Request);
+    assert_eq!(block_on(AuthorizedKeys.reconcile(&question)).unwrap(), Reconciled::Destroyed);
+    assert_eq!(account.content(), revoked);
+    // The line may be gone already, if the user removed it, or if no request was carried out yet.
+    revoke(revocation, &CredentialRef::new("KEYWAY_b")).unwrap();
+    assert!(matches!(ask(account.context(Some("b")), Some(KEY)), Err(IssuerError::Refused { .. })));
+    assert_eq!(account.content(), format!("{revoked}# keyway: KEYWAY_b was revoked\n"));
+}
+
+#[test]
+fn revocations_push_out_no_note_of_a_request_that_was_never_carried_out() {
+    let account = Account::new();
+    let asked = |intent: &str| ask(account.context(Some(intent)), Some(KEY));
+    let question = Reconciliation::new(account.context(Some("never")), IntendedEffect::Request);
+    assert_eq!(block_on(AuthorizedKeys.reconcile(&question)).unwrap(), Reconciled::NothingHappened);
+    for number in 0..70 {
+        let state = asked(&format!("r{number}")).unwrap().state;
+        revoke(account.context(Some("r")), &state).unwrap();
+    }
+    for intent in ["never", "r69", "r6"] {
+        assert!(matches!(asked(intent), Err(IssuerError::Refused { .. })), "{intent}");
+    }
+    assert_eq!(account.content().lines().count(), 65, "the notes of the first revocations are gone");
+}
+
 #[test]
 fn foreign_lines_cannot_be_revoked() {
     let account = Account::new();
@@ -297,7 +337,10 @@ fn concurrent_calls_lose_no_line() {
     let mut left: Vec<_> =
         content.lines().filter_map(|line| line.split_once("KEYWAY_")).map(|(_, id)| id).collect();
     left.sort_unstable();
-    let expected: Vec<_> =
-        (0..6).flat_map(|worker| [1, 3, 5, 7].map(|round| format!("{worker}-{round}"))).collect();
+    let kept = |worker, round| match round % 2 {
+        0 => format!("{worker}-{round} was revoked"),
+        _ => format!("{worker}-{round}"),
+    };
+    let expected: Vec<_> = (0..6).flat_map(|worker| (0..8).map(move |round| kept(worker, round))).collect();
     assert_eq!(left, expected);
 }

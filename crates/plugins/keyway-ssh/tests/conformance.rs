@@ -25,7 +25,8 @@ fn subject(id: &str) -> IssuerSubject {
 /// Lists the states in an `authorized_keys` file.
 fn states(folder: &Path) -> Vec<CredentialRef> {
     let content = fs::read_to_string(folder.join("authorized_keys")).unwrap_or_default();
-    content.lines().filter_map(|line| line.rsplit(' ').next()).map(CredentialRef::new).collect()
+    let keys = content.lines().filter(|line| !line.starts_with('#'));
+    keys.filter_map(|line| line.rsplit(' ').next()).map(CredentialRef::new).collect()
 }
 
 fn authorized_keys() -> IssuerSubject {

@@ -64,7 +64,7 @@ fn a_line_by_an_executable() {
     assert!(PrivateKey::from_openssh(issued.credential[1].expose_value()).is_ok());
     assert!(fs::read_to_string(&file).unwrap().ends_with(" KEYWAY_i-1\n"));
     executable.revoke(&issued);
-    assert_eq!(fs::read_to_string(&file).unwrap(), "");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "# keyway: KEYWAY_i-1 was revoked\n");
 }
 
 #[test]

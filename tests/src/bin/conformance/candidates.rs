@@ -137,7 +137,8 @@ fn authorized_keys(subject: IssuerSubject) -> IssuerSubject {
     let example = IssuerExample::new().configured("authorized_keys_file", "{scratch}/authorized_keys");
     let states = |folder: &Path| {
         let lines = std::fs::read_to_string(folder.join("authorized_keys")).unwrap_or_default();
-        lines.lines().filter_map(|line| line.rsplit(' ').next()).map(CredentialRef::new).collect()
+        let keys = lines.lines().filter(|line| !line.starts_with('#'));
+        keys.filter_map(|line| line.rsplit(' ').next()).map(CredentialRef::new).collect()
     };
     subject
         .example(example.clone().parameter("pub_key", PUBLIC_KEY))

@@ -100,7 +100,9 @@ fn observe_keys(name: &str, content: &[u8], lines: &mut Vec<Line>) -> Result<(),
     if !content.is_empty() && !content.ends_with('\n') {
         return Err(format!("the last line of {name} is cut off"));
     }
-    for line in content.lines() {
+    // The note of a revocation is no key.
+    let is_note = |line: &&str| line.starts_with("# keyway: KEYWAY_k") && line.ends_with(" was revoked");
+    for line in content.lines().filter(|line| !is_note(line)) {
         let known = KEYS.iter().find_map(|(label, key)| {
             let number = line.strip_prefix(key)?.strip_prefix(" KEYWAY_")?;
             Some((*label, number))

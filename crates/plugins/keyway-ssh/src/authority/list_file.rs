@@ -97,30 +97,28 @@ impl ListFile {
     /// Records that a certificate is about to be issued. Checks that the certificate is not revoked, that it can be
     /// revoked, and that its revocation would be kept long enough.
     pub(super) fn admit(&self, key_id: &str, valid_seconds: u64, now: u64) -> Result<(), IssuerError> {
-        self.change(now, |Opened { list, mut record, recorded }| {
+        self.change(now, |Opened { list, record, recorded }| {
             if list.revokes(key_id)? {
                 return Err(IssuerError::refused(
                     "This request was withdrawn. Please make a new one.",
                     "a certificate was asked for again after it was revoked",
                 ));
             }
+            let mut noted = record.clone();
+            noted.note_certificate(valid_seconds, now);
             // Another program may have changed the list and increased its number.
-            let is_ahead = list.version() > record.number;
-            if recorded && !is_ahead && valid_seconds <= record.longest_seconds {
-                return Ok(Change::default());
+            if list.version() > record.number {
+                (noted.number, noted.last) = (list.version(), None);
             }
-            record.longest_seconds = record.longest_seconds.max(valid_seconds);
-            if is_ahead {
-                (record.number, record.last) = (list.version(), None);
-            }
-            Ok(Change { record: Some(record), ..Change::default() })
+            let is_new = !recorded || noted != record;
+            Ok(Change { record: is_new.then_some(noted), ..Change::default() })
         })
     }
 
     /// Revokes the certificates with this key id. Calling it again is harmless.
     pub(super) fn revoke(&self, key_id: &str, now: u64) -> Result<(), IssuerError> {
         self.change(now, |Opened { mut list, mut record, .. }| {
-            if !list.revoke(key_id, now, record.longest_seconds)? {
+            if !list.revoke(key_id, now, record.all_expired(now))? {
                 return Ok(Change::default());
             }
             (record.number, record.last) = (list.version(), Some(key_id.to_owned()));
@@ -252,7 +250,7 @@ impl Opened {
     fn catch_up(&mut self, now: u64) -> Result<bool, ListFault> {
         match &self.record.last {
             Some(last) if self.list.version() < self.record.number => {
-                Ok(self.list.revoke(last, now, self.record.longest_seconds)?)
+                Ok(self.list.revoke(last, now, self.record.all_expired(now))?)
             }
             _ => Ok(false),
         }

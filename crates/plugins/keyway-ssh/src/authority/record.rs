@@ -1,4 +1,7 @@
-//! The record beside a list. It shows whether the list was lost, or restored from an old copy.
+//! The record beside a list. It shows whether the list was lost, or restored from an old copy, and until when
+//! revocations are needed.
+
+use super::krl::end_of_period;
 
 /// The last known facts about a list, stored apart from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,43 +10,75 @@ pub(super) struct Record {
     /// be one behind.
     pub(super) number: u64,
     /// The longest validity of an issued certificate, in seconds.
-    pub(super) longest_seconds: u64,
+    longest_seconds: u64,
+    /// The time by which all issued certificates expire, in seconds since 1970. Zero until the record knows a
+    /// certificate.
+    latest_expiry: u64,
     /// The key id that the change to `number` revokes. The list may still lack this change.
     pub(super) last: Option<String>,
 }
 
-const FIRST_LINE: &str = "keyway-ssh record of a revocation list, version 1";
+const FIRST_LINE: &str = "keyway-ssh record of a revocation list, version ";
+/// The version that is written. Version 1 lacks the latest expiry.
+const VERSION: u32 = 2;
 const NUMBER: &str = "number ";
 const LONGEST: &str = "longest ";
+const LATEST: &str = "latest ";
 const LAST: &str = "last ";
 
 impl Record {
     /// The record of a list under which no certificate was issued.
-    pub(super) const NEW: Self = Self { number: 0, longest_seconds: 0, last: None };
+    pub(super) const NEW: Self = Self { number: 0, longest_seconds: 0, latest_expiry: 0, last: None };
 
     /// Makes the record for a list that has none: another program made the list, or the record was lost. The record
     /// assumes that certificates with the longest possible validity were issued.
     pub(super) const fn of_others(number: u64) -> Self {
-        Self { number, longest_seconds: super::settings::LONGEST_MINUTES * 60, last: None }
+        Self { number, longest_seconds: super::settings::LONGEST_MINUTES * 60, ..Self::NEW }
+    }
+
+    /// Notes that a certificate is issued. The expiry is that of the longest validity, since a record of version 1, or
+    /// of a list of others, does not know the earlier certificates.
+    pub(super) fn note_certificate(&mut self, valid_seconds: u64, now: u64) {
+        self.longest_seconds = self.longest_seconds.max(valid_seconds);
+        let expiry = end_of_period(now.saturating_add(self.longest_seconds));
+        self.latest_expiry = self.latest_expiry.max(expiry);
+    }
+
+    /// Returns the time by which the certificates that were issued until now have expired. The clock is trusted only to
+    /// make this time later: it may be wrong now, or have been wrong when a certificate was issued.
+    ///
+    /// See decision H314.
+    pub(super) fn all_expired(&self, now: u64) -> u64 {
+        self.latest_expiry.max(now.saturating_add(self.longest_seconds))
     }
 
     /// Reads a record. Returns `None` if the bytes are not a record.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut lines = str::from_utf8(bytes).ok()?.strip_suffix('\n')?.split('\n');
-        lines.next().filter(|line| *line == FIRST_LINE)?;
+        let version = lines.next()?.strip_prefix(FIRST_LINE)?.parse().ok()?;
         let mut field = |name: &str| lines.next()?.strip_prefix(name);
         let (number, longest_seconds) = (field(NUMBER)?.parse().ok()?, field(LONGEST)?.parse().ok()?);
+        let latest_expiry = match version {
+            1 => 0,
+            VERSION => field(LATEST)?.parse().ok()?,
+            _ => return None,
+        };
         let last = field(LAST).map(str::to_owned);
-        let read = Self { number, longest_seconds, last };
+        let read = Self { number, longest_seconds, latest_expiry, last };
         // A record is valid only if writing it gives the same bytes again.
-        (read.text().as_bytes() == bytes).then_some(read)
+        (read.text_of(version).as_bytes() == bytes).then_some(read)
     }
 
     /// Writes the record.
     pub(super) fn text(&self) -> String {
-        let Self { number, longest_seconds, last } = self;
+        self.text_of(VERSION)
+    }
+
+    fn text_of(&self, version: u32) -> String {
+        let Self { number, longest_seconds, latest_expiry, last } = self;
+        let latest = if version == 1 { String::new() } else { format!("{LATEST}{latest_expiry}\n") };
         let last = last.as_ref().map(|last| format!("{LAST}{last}\n")).unwrap_or_default();
-        format!("{FIRST_LINE}\n{NUMBER}{number}\n{LONGEST}{longest_seconds}\n{last}")
+        format!("{FIRST_LINE}{version}\n{NUMBER}{number}\n{LONGEST}{longest_seconds}\n{latest}{last}")
     }
 }
 
@@ -56,12 +91,14 @@ mod tests {
     proptest! {
         #[test]
         fn a_written_record_is_read(
-            [number, longest_seconds] in any::<[u64; 2]>(),
+            version in 1..=VERSION,
+            [number, longest_seconds, latest_expiry] in any::<[u64; 3]>(),
             last in prop::option::of("[A-Za-z0-9._-]{1,20}"),
             cut in any::<prop::sample::Index>(),
         ) {
-            let record = Record { number, longest_seconds, last };
-            let text = record.text();
+            let latest_expiry = if version == 1 { 0 } else { latest_expiry };
+            let record = Record { number, longest_seconds, latest_expiry, last };
+            let text = record.text_of(version);
             prop_assert_eq!(Record::parse(text.as_bytes()), Some(record));
             // A truncated record is refused, or has lost its last line as a whole.
             let cut = &text[..cut.index(text.len())];
@@ -70,11 +107,31 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_version_1_knows_the_expiry_from_the_next_certificate_on() {
+        let text = "keyway-ssh record of a revocation list, version 1\nnumber 7\nlongest 9000\nlast K_1\n";
+        let mut record = Record::parse(text.as_bytes()).unwrap();
+        assert_eq!((record.number, record.last.as_deref()), (7, Some("K_1")));
+        assert_eq!(record.all_expired(10_000), 19_000);
+        record.note_certificate(60, 10_000);
+        // The end of the sixth hour is the first one after the certificates of before have expired.
+        assert_eq!([record.all_expired(0), record.all_expired(20_000)], [21_600, 29_000]);
+        assert!(record.text().contains(" version 2\nnumber 7\nlongest 9000\nlatest 21600\nlast K_1\n"));
+    }
+
+    #[test]
     fn other_texts_are_no_records() {
         let text = Record::NEW.text();
-        for text in
-            ["", "\n", &text.replace('0', "x"), &text.replace(" 0", " +0"), &format!("{text}\n"), text.trim()]
-        {
+        for text in [
+            "",
+            "\n",
+            &text.replace('0', "x"),
+            &text.replace(" 0", " +0"),
+            &format!("{text}\n"),
+            text.trim(),
+            &text.replace(" 2", " 1"),
+            &text.replace(" 2", " 3"),
+            &text.replace(" 2", " 02"),
+        ] {
             assert_eq!(Record::parse(text.as_bytes()), None, "{text:?}");
         }
     }

@@ -7,7 +7,7 @@ use keyway_issuers::{
     IssuerPlugin, OpenContext, Reconciled, Reconciliation, RequestOutcome, Revocation, async_trait,
 };
 
-use super::lines;
+use super::lines::{self, Note};
 use super::settings::{RevocationSettings, Settings, describe};
 use crate::key::LoginKey;
 use crate::state::{check, with_text};
@@ -49,9 +49,8 @@ impl AuthorizedKeys {
 
         file.change(Self::NEW_MODE, |content| {
             let content = content.unwrap_or_default();
-            if lines::is_void(content, &state) {
-                let told = format!("the host was told that {state} is not issued");
-                return Err(IssuerError::refused("It is too late for this request.", told));
+            if let Some(note) = lines::note_of(content, &state) {
+                return Err(too_late(note, &state));
             }
             let changed = lines::with(content, &state, &line);
             let same = content == changed;
@@ -60,15 +59,25 @@ impl AuthorizedKeys {
         Ok(issued)
     }
 
+    /// Removes the lines of a state. The state is marked as revoked, even if it has no line. A process that was
+    /// suspended before it took the lock may still carry out a request for it, and is then refused.
+    ///
+    /// See decision H315.
     fn remove(revocation: &Revocation) -> Result<(), IssuerError> {
         let RevocationSettings { file, prefix } =
             RevocationSettings::read(&revocation.context.configuration)?;
         let state = prefix.own(&revocation.state)?;
+        // Without an intent, the states of this host are random, and no request for them can be repeated.
+        let is_repeatable = revocation.context.intent.is_some();
         // A missing directory is an error: it may be on a disk that is only temporarily absent.
         file.change(Self::NEW_MODE, |content| {
-            Ok((content.and_then(|content| lines::without(content, state)), ()))
-        })?;
-        Ok(())
+            let content = content.unwrap_or_default();
+            let left = lines::without(content, state);
+            let is_noted = !is_repeatable || lines::note_of(content, state).is_some();
+            let noted = (!is_noted)
+                .then(|| lines::with_note(left.as_deref().unwrap_or(content), state, Note::Revoked));
+            Ok((noted.or(left), ()))
+        })
     }
 
     /// Tells what became of a request or a revocation: looks for a line of the state, under the lock, so that no other
@@ -82,20 +91,33 @@ impl AuthorizedKeys {
             // Without an intent, the state was random, and only the lost answer contained it.
             (IntendedEffect::Request, None) => return Ok(Reconciled::Unknown),
         };
-        let is_there = file.change(Self::NEW_MODE, |content| {
+        let (is_there, note) = file.change(Self::NEW_MODE, |content| {
             let content = content.unwrap_or_default();
-            let is_there = lines::has(content, &state);
-            let void =
-                !is_there && question.effect == IntendedEffect::Request && !lines::is_void(content, &state);
-            Ok((void.then(|| lines::with_void(content, &state)), is_there))
+            let found = (lines::has(content, &state), lines::note_of(content, &state));
+            let is_void = question.effect == IntendedEffect::Request && found == (false, None);
+            Ok((is_void.then(|| lines::with_note(content, &state, Note::NeverIssued)), found))
         })?;
         Ok(match (&question.effect, is_there) {
             (IntendedEffect::Request, true) => Reconciled::Made(CredentialRef::new(state)),
+            (IntendedEffect::Request, false) if note == Some(Note::Revoked) => Reconciled::Destroyed,
             (IntendedEffect::Revoke(_), false) => Reconciled::Destroyed,
             (IntendedEffect::Request, false) | (IntendedEffect::Revoke(_), true) => {
                 Reconciled::NothingHappened
             }
         })
+    }
+}
+
+fn too_late(note: Note, state: &str) -> IssuerError {
+    match note {
+        Note::NeverIssued => {
+            let told = format!("the host was told that {state} is not issued");
+            IssuerError::refused("It is too late for this request.", told)
+        }
+        Note::Revoked => {
+            let told = format!("{state} was revoked before, so this request is late or repeated");
+            IssuerError::refused("This request was withdrawn. Please make a new one.", told)
+        }
     }
 }
 

@@ -27,38 +27,56 @@ pub(super) fn without(content: &[u8], state: &str) -> Option<Vec<u8>> {
         .then(|| lines(content).filter(|line| !is_of(line, state)).collect::<Vec<_>>().concat())
 }
 
-/// The maximum number of void states in a file. If more are added, the oldest one is dropped, and a late request for it
-/// is no longer refused.
-const MOST_VOID: usize = 64;
+/// A comment about a state, because of which a late request for the state is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Note {
+    /// The host was told that the state is not issued.
+    NeverIssued,
+    /// The state was revoked.
+    Revoked,
+}
 
-const VOID_BEGINS: &[u8] = b"# keyway: ";
-const VOID_ENDS: &[u8] = b" was never issued";
+impl Note {
+    /// The maximum number of notes of each kind in a file. If more are added, the oldest one is dropped, and a late
+    /// request for its state is no longer refused.
+    const MOST: usize = 64;
+    const BEGINS: &[u8] = b"# keyway: ";
 
-/// Returns the content with a comment that says that this state was never issued, so that a late request for it is
-/// refused. The oldest of these comments are removed if there are too many.
-pub(super) fn with_void(content: &[u8], state: &str) -> Vec<u8> {
-    let void = lines(content).filter(|line| void_of(line).is_some()).count();
-    let mut surplus = (void + 1).saturating_sub(MOST_VOID);
+    const fn ends(self) -> &'static [u8] {
+        match self {
+            Self::NeverIssued => b" was never issued",
+            Self::Revoked => b" was revoked",
+        }
+    }
+
+    /// Returns the state in a line, if the line is a note of this kind.
+    fn state_of(self, line: &[u8]) -> Option<&[u8]> {
+        line.trim_ascii_end().strip_prefix(Self::BEGINS)?.strip_suffix(self.ends())
+    }
+}
+
+/// Returns the content with a note about this state. Removes the oldest notes of the same kind if there are too many.
+pub(super) fn with_note(content: &[u8], state: &str, note: Note) -> Vec<u8> {
+    let noted = lines(content).filter(|line| note.state_of(line).is_some()).count();
+    let mut surplus = (noted + 1).saturating_sub(Note::MOST);
     let kept = lines(content).filter(|line| {
-        let goes = surplus > 0 && void_of(line).is_some();
+        let goes = surplus > 0 && note.state_of(line).is_some();
         surplus -= usize::from(goes);
         !goes
     });
     let mut changed = kept.collect::<Vec<_>>().concat();
     end_line(&mut changed);
-    for part in [VOID_BEGINS, state.as_bytes(), VOID_ENDS, b"\n"] {
+    for part in [Note::BEGINS, state.as_bytes(), note.ends(), b"\n"] {
         changed.extend_from_slice(part);
     }
     changed
 }
 
-/// Tells whether there is a comment that this state was never issued.
-pub(super) fn is_void(content: &[u8], state: &str) -> bool {
-    lines(content).any(|line| void_of(line) == Some(state.as_bytes()))
-}
-
-fn void_of(line: &[u8]) -> Option<&[u8]> {
-    line.trim_ascii_end().strip_prefix(VOID_BEGINS)?.strip_suffix(VOID_ENDS)
+/// Returns the first note about this state.
+pub(super) fn note_of(content: &[u8], state: &str) -> Option<Note> {
+    let is_of = |note: Note, line| note.state_of(line) == Some(state.as_bytes());
+    lines(content)
+        .find_map(|line| [Note::NeverIssued, Note::Revoked].into_iter().find(|note| is_of(*note, line)))
 }
 
 /// Ends the last line, because it would otherwise merge with a new line.
@@ -190,14 +208,21 @@ mod tests {
     }
 
     #[test]
-    fn void_states_are_noted_in_comments_and_the_oldest_go() {
-        let once = with_void(b"ssh-rsa CCCC K_12", "K_1");
+    fn notes_are_comments_and_the_oldest_of_a_kind_go() {
+        let once = with_note(b"ssh-rsa CCCC K_12", "K_1", Note::NeverIssued);
         assert_eq!(once, b"ssh-rsa CCCC K_12\n# keyway: K_1 was never issued\n");
-        assert!(is_void(&once, "K_1") && !is_void(&once, "K_12") && !has(&once, "K_1"));
-        let many = (0..=MOST_VOID).fold(once, |content, number| with_void(&content, &format!("V_{number}")));
-        assert_eq!(lines(&many).count(), MOST_VOID + 1);
-        assert!(many.starts_with(b"ssh-rsa CCCC K_12\n# keyway: V_1 was"), "the foreign line stays");
-        assert!(is_void(&many, &format!("V_{MOST_VOID}")) && !is_void(&many, "K_1"));
+        assert_eq!(note_of(&once, "K_1"), Some(Note::NeverIssued));
+        assert!(note_of(&once, "K_12").is_none() && !has(&once, "K_1"));
+        let many = (0..=Note::MOST)
+            .fold(once, |content, number| with_note(&content, &format!("R_{number}"), Note::Revoked));
+        assert_eq!(lines(&many).count(), 2 + Note::MOST);
+        assert!(
+            many.starts_with(
+                b"ssh-rsa CCCC K_12\n# keyway: K_1 was never issued\n# keyway: R_1 was revoked\n"
+            )
+        );
+        assert_eq!(note_of(&many, &format!("R_{}", Note::MOST)), Some(Note::Revoked));
+        assert_eq!(note_of(&many, "R_0"), None);
     }
 
     #[test]

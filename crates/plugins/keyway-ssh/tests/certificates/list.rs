@@ -198,6 +198,28 @@ fn entries_are_removed_a_day_after_the_longest_validity() {
     assert!(!authority.lists("long"));
 }
 
+/// Checks that a certificate of a week stays revoked until it expires, even if the clock was wrong when it was revoked
+/// or issued.
+#[test]
+fn a_clock_that_is_wrong_once_brings_no_certificate_back() {
+    for (clock, issued, revoked, right) in [
+        ("ahead at the issue", 20 * DAY, 10 * DAY, 19 * DAY),
+        ("late at the revocation", 10 * DAY, 0, 10 * DAY + HOUR),
+    ] {
+        let authority = Authority::new();
+        authority.at(issued);
+        let context = authority.context(&[("valid_minutes", "10080")]);
+        authority.ask(context.with_intent(IntentId::new("week").unwrap()), Some(KEY)).unwrap();
+        authority.at(revoked);
+        authority.revoke_intent("week").unwrap();
+        for (later, intent) in [(0, "two"), (HOUR, "three")] {
+            authority.at(right + later);
+            authority.revoke_intent(intent).unwrap();
+        }
+        assert!(authority.lists("week"), "{clock}");
+    }
+}
+
 /// Checks that with a list that cannot grow, revocations fail, and certificates are still issued.
 #[test]
 fn a_full_list_still_issues() {

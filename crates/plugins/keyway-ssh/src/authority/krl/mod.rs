@@ -57,7 +57,7 @@ const CERTIFICATES: u8 = 1;
 const SIGNATURE: u8 = 4;
 const KEY_IDS: u8 = 0x23;
 
-/// The seconds for which a key id stays in the list beyond the longest validity, because clocks differ.
+/// The seconds for which a key id stays in the list after all certificates have expired, because clocks differ.
 const CLOCK_MARGIN: u64 = 24 * 3600;
 /// The length in seconds of the periods whose key ids share a section.
 const PERIOD: u64 = 3600;
@@ -155,17 +155,20 @@ impl RevocationList {
         Ok(false)
     }
 
-    /// Revokes the certificates with this key id for every authority, and removes expired entries. A
-    /// certificate is valid for at most `longest` seconds from now. Returns false, and changes nothing, if they
-    /// were revoked already.
-    pub(super) fn revoke(&mut self, key_id: &str, now: u64, longest: u64) -> Result<bool, Fault> {
+    /// Revokes the certificates with this key id for every authority, and removes expired entries. The certificates
+    /// expire at `expiry` at the latest, in seconds since 1970. Returns false, and changes nothing, if they were
+    /// revoked already.
+    pub(super) fn revoke(&mut self, key_id: &str, now: u64, expiry: u64) -> Result<bool, Fault> {
         if self.revokes(key_id)? {
             return Ok(false);
         }
-        // If this time is before the last change, the clock is or was wrong by an unknown amount, so the new revocation
-        // is kept for ever. Entries are removed only if they had expired at the last change too, so a single wrong time
-        // far in the future removes nothing.
-        let until = (now >= self.generated).then(|| kept_until(now, longest));
+        // If this time is long before the last change, the clock is or was wrong by an unknown amount, so the new
+        // revocation is kept for ever. Clocks of several hosts differ less; their revocations are kept longer by the
+        // difference. Entries are removed only if they had expired at the last change too, so a single wrong time far
+        // in the future removes nothing.
+        let late = self.generated.saturating_sub(now);
+        let kept = expiry.saturating_add(late).saturating_add(CLOCK_MARGIN);
+        let until = (late <= CLOCK_MARGIN).then(|| end_of_period(kept));
         let passed = now.min(self.generated);
         self.sections.retain(|section| match section {
             Section::Certificates(certificates) => certificates.until().is_none_or(|until| until > passed),
@@ -263,9 +266,9 @@ impl Certificates {
     }
 }
 
-/// Returns the time until which a revocation made now is needed.
-const fn kept_until(now: u64, longest: u64) -> u64 {
-    now.saturating_add(longest).saturating_add(CLOCK_MARGIN).div_ceil(PERIOD).saturating_mul(PERIOD)
+/// Returns the end of the period that a time falls into.
+pub(super) const fn end_of_period(time: u64) -> u64 {
+    time.div_ceil(PERIOD).saturating_mul(PERIOD)
 }
 
 /// Tells whether OpenSSH reads a text as a list without keys.
