@@ -180,9 +180,15 @@ impl<M: Factory> Guard<M> {
             };
         }
         let mut running = self.start(operation, deadline, pace, async move { work(instance).await })?;
-        match timeout(deadline, running.answer()).await {
-            Ok(answer) => answer.map_err(|panicked| self.after_panic(operation, panicked))?,
-            Err(_) => Err(self.give_up(operation, deadline, running).await),
+        let mut rest = deadline;
+        loop {
+            match timeout(rest, running.answer()).await {
+                Ok(answer) => return answer.map_err(|panicked| self.after_panic(operation, panicked))?,
+                Err(_) => rest = running.rest_of(deadline),
+            }
+            if rest.is_zero() {
+                return Err(self.give_up(operation, deadline, running).await);
+            }
         }
     }
 
@@ -209,8 +215,8 @@ impl<M: Factory> Guard<M> {
         }
     }
 
-    /// Starts a call on its own task. If its caller goes away, the call counts as hanging once it
-    /// has run for longer than `deadline`.
+    /// Starts a call on its own task, where it may wait for a thread before it begins. If its caller goes away, the call
+    /// counts as hanging once it has run for longer than `deadline`.
     pub(crate) fn start<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -234,14 +240,20 @@ impl<M: Factory> Guard<M> {
         CallError::Panicked { operation }.into()
     }
 
-    /// Cancels a call that passed its deadline. If the call does not end, the plugin is quarantined
-    /// until it does, since every further call could lose another thread for ever.
+    /// Cancels a call that passed its deadline, whether it ran or waited. If a call that began does not end, the plugin
+    /// is quarantined until it does, since every further call could lose another thread for ever.
     pub(crate) async fn give_up<T: Send + 'static>(
         &self,
         operation: &'static str,
         deadline: Duration,
         mut running: Running<T>,
     ) -> M::Error {
+        if running.begun().is_none() {
+            return match self.calls.abandoned.hung() {
+                Some(hung) => CallError::Quarantined { operation: hung }.into(),
+                None => CallError::Busy { operation, waited: deadline }.into(),
+            };
+        }
         running.cancel();
         if timeout(GRACE, running.ended()).await.is_err() {
             warn!(operation, "a plugin hangs; it is quarantined until the call returns");

@@ -12,6 +12,7 @@ use super::contained::contain;
 use super::instance::{Factory, Guard};
 use super::pace::{Isolation, Pace};
 use super::permit::Permits;
+use super::running::THREADS;
 
 /// A contract whose plugins a host opens under names.
 pub(crate) trait Opens: Contract {
@@ -139,7 +140,11 @@ impl<C: Opens> Opened<C> {
     fn guarded(origin: Origin<C>, limits: (Duration, Isolation)) -> Result<Self, C::Error> {
         let mut guard = Guard::open(origin, limits, Arc::default())?;
         let capabilities = guard.look("capabilities", C::capabilities)?;
-        let (_, max_concurrency) = C::pace(&capabilities);
+        let (pace, mut max_concurrency) = C::pace(&capabilities);
+        if pace == Pace::Blocking {
+            // A call without a thread waits for its permit, before anything is stored for it (decision H312).
+            max_concurrency = Some(max_concurrency.map_or(THREADS, |most| most.min(THREADS)));
+        }
         guard.permits = Permits::new(max_concurrency);
         Ok(Self { guard, capabilities })
     }

@@ -125,3 +125,21 @@ async fn a_prompt_plugin_runs_on_the_callers_task_until_it_was_late_three_times(
         assert_eq!(inline, expected, "{takes:?}");
     }
 }
+
+/// Tests that the requests that find no thread wait before anything is stored for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_at_an_issuer_that_blocks_leaves_no_unclear_grant() {
+    let issuer = Blocks::new(Capabilities::MINIMAL.blocking(true), Duration::from_millis(400));
+    let host = host_of(&issuer, Duration::from_millis(600)).await;
+    let mut running = JoinSet::new();
+    for number in 0..24 {
+        let host = host.clone();
+        running.spawn(
+            async move { host.grants().request(&svc(), plain_request(&format!("joe-{number}"))).await },
+        );
+    }
+    for answer in running.join_all().await {
+        granted(answer);
+    }
+    assert_eq!(issuer.most.load(Ordering::SeqCst), 8);
+}

@@ -116,6 +116,11 @@ impl SecretStore for Store {
                 std::thread::sleep(Duration::from_millis(600));
                 Ok(Secret { header: header(address), value })
             }
+            "slow" => {
+                self.calls.fetch_add(1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(400));
+                Ok(Secret { header: header(address), value })
+            }
             "another" => {
                 let another = SecretAddress::shared(SecretName::new("b").unwrap());
                 Ok(Secret { header: header(&another), value })
