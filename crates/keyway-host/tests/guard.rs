@@ -228,11 +228,15 @@ async fn a_rotation_is_held_to_progress() {
     let error = store.rotate(&ring(), &listener).await.unwrap_err();
     assert!(matches!(error, StoreError::Call(CallError::ContractViolation { .. })), "{error}");
     assert_eq!(*told.lock().unwrap(), [2]);
-    let error = store.rotate(&ring(), &listener).await.unwrap_err();
+    // The same report again and again is no progress.
+    let keys = ring();
+    let rotation = store.rotate(&keys, &listener);
+    let error = tokio::time::timeout(Duration::from_secs(5), rotation).await.unwrap().unwrap_err();
     assert!(
         matches!(error, StoreError::Call(CallError::DeadlineExceeded { operation: "rotate", .. })),
         "{error}"
     );
+    assert_eq!(*told.lock().unwrap(), [2, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -246,7 +246,7 @@ impl<M: Factory> Guard<M> {
         &self,
         operation: &'static str,
         deadline: Duration,
-        mut running: Running<T>,
+        running: Running<T>,
     ) -> M::Error {
         if running.begun().is_none() {
             return match self.calls.abandoned.hung() {
@@ -254,12 +254,17 @@ impl<M: Factory> Guard<M> {
                 None => CallError::Busy { operation, waited: deadline }.into(),
             };
         }
+        self.end(operation, running).await;
+        CallError::DeadlineExceeded { operation, deadline }.into()
+    }
+
+    /// Cancels a call that began, and waits a moment for its end.
+    pub(crate) async fn end<T: Send + 'static>(&self, operation: &'static str, mut running: Running<T>) {
         running.cancel();
         if timeout(GRACE, running.ended()).await.is_err() {
             warn!(operation, "a plugin hangs; it is quarantined until the call returns");
         }
-        // Dropping the call turns it into an abandoned call that is overdue.
-        CallError::DeadlineExceeded { operation, deadline }.into()
+        // Dropping the call turns it into an abandoned call, which hangs once it is overdue.
     }
 
     // Locks the state. While the lock is held, no plugin code runs, except for making another instance, whose panics

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use keyway_core::{Clock, Effect, ErrorKind, PluginError, Registered, Registry, Resources, Timestamp};
 use keyway_seal::{KeyId, KeyRing, KeySource};
 use keyway_secrets::{OpenContext, Progress, SecretStore, SecretStores, StoreError, StoreName};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use super::error::StoresError;
 use super::guard::GuardedStore;
@@ -33,7 +33,7 @@ pub(crate) struct Live {
     /// The new keys of a rotation.
     pub(super) new: Option<KeyRing>,
     /// Receives the progress of a rotation.
-    pub(super) progress: Option<UnboundedSender<Progress>>,
+    pub(super) progress: Option<watch::Sender<Progress>>,
     /// Whether there was no data immediately before the record was made.
     pub(super) was_empty: bool,
 }
@@ -198,8 +198,9 @@ impl StoreWorkflow {
         };
         let sender = live.and_then(|live| live.progress.clone());
         let listener = move |progress| {
-            // The caller may be gone, and then nobody receives the progress.
-            let _ = sender.as_ref().map(|sender| sender.send(progress));
+            if let Some(sender) = &sender {
+                sender.send_replace(progress);
+            }
         };
         guarded.rotate(&new, &listener).await?;
         Ok(Carried::done(Event::Rotated { new_keys: new.ids().collect() }))
