@@ -225,8 +225,13 @@ impl StoreWorkflow {
 
 impl From<Failed<StoreWorkflow>> for StoresError {
     fn from(failed: Failed<StoreWorkflow>) -> Self {
-        let Failed { because, record, mut failures, .. } = failed;
+        let Failed { because, record, mut failures, was_asked } = failed;
+        let is_open = failures.first().is_some_and(|failure| failure.effect() == Effect::Unknown);
         match because {
+            // The record stays, so a failure without an effect is not the whole truth.
+            FailedBecause::Storage(error) if was_asked && !is_open => {
+                Self::NotStored { store: record, error }
+            }
             _ if !failures.is_empty() => failures.swap_remove(0),
             FailedBecause::Refused { error, .. } => Self::Refused { store: record, reason: error },
             FailedBecause::Storage(error) => error.into(),
