@@ -34,13 +34,11 @@ pub(crate) struct Live {
     pub(super) new: Option<KeyRing>,
     /// Receives the progress of a rotation.
     pub(super) progress: Option<watch::Sender<Progress>>,
-    /// Whether there was no data immediately before the record was made.
-    pub(super) was_empty: bool,
 }
 
 impl Live {
     pub(super) fn new(guarded: &Arc<GuardedStore>) -> Self {
-        Self { guarded: Arc::clone(guarded), new: None, progress: None, was_empty: false }
+        Self { guarded: Arc::clone(guarded), new: None, progress: None }
     }
 }
 
@@ -172,8 +170,8 @@ impl StoreWorkflow {
         };
         match made {
             Ok(()) => {}
-            // The store was made before a crash, or by another host after the check.
-            Err(StoreError::AlreadyInitialized) if resumed || live.is_some_and(|live| live.was_empty) => {
+            // The store was made before a crash, or by another host. There was no data before the record was made.
+            Err(StoreError::AlreadyInitialized) => {
                 guarded.check_written_by().await?;
             }
             // A refusal means that nothing was made. After any other error this is not certain, and the record stays.

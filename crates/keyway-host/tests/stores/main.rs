@@ -5,6 +5,7 @@ mod deletion;
 mod life;
 mod quarantine;
 mod rotation;
+mod scripted;
 #[path = "../support/mod.rs"]
 mod support;
 mod world;
