@@ -11,7 +11,7 @@ use keyway_core::{CallError, PluginError};
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
-use super::contained::{Contained, Panicked, contain};
+use super::contained::{Contained, Panicked, contain, contain_call, printable};
 use super::pace::{Isolation, Pace};
 use super::permit::Permits;
 use super::running::{Calls, Running};
@@ -69,22 +69,22 @@ impl<M: Factory> LaneGuard for Guard<M> {
 
 struct State<M: Factory> {
     maker: M,
-    instance: Result<Arc<M::Instance>, NotMade<M::Error>>,
+    instance: Result<Arc<M::Instance>, NotMade>,
 }
 
 /// Stands for the missing instance after a panic.
-struct NotMade<E> {
+struct NotMade {
     /// When the last attempt to make an instance failed; `None` before the first attempt.
     failed: Option<Instant>,
-    /// The error of that attempt; `None` if the plugin panicked.
-    error: Option<E>,
+    /// Why it failed.
+    reason: String,
 }
 
-impl<E: PluginError> NotMade<E> {
+impl NotMade {
     fn error(&self) -> CallError {
         let since = self.failed.map_or(Duration::ZERO, |failed| failed.elapsed());
-        let reason = self.error.as_ref().map_or_else(|| "it panicked again".to_owned(), PluginError::detail);
-        CallError::NotReopened { retry_after: RETRY_DELAY.saturating_sub(since), reason }
+        let retry_after = RETRY_DELAY.saturating_sub(since);
+        CallError::NotReopened { retry_after, reason: self.reason.clone() }
     }
 }
 
@@ -95,21 +95,17 @@ impl<M: Factory> State<M> {
             Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= RETRY_DELAY) => {}
             _ => return,
         }
-        let error = match contain(|| self.maker.make()) {
+        // The text of the error is formed here, too, because that runs plugin code.
+        let reason = match contain(|| self.maker.make().map_err(|error| error.detail())) {
             Ok(Ok(instance)) => {
                 self.instance = Ok(instance);
                 return;
             }
-            Ok(Err(error)) => {
-                warn!(operation, error = %error.detail(), "a plugin that panicked could not be reopened");
-                Some(error)
-            }
-            Err(Panicked) => {
-                warn!(operation, "a plugin that panicked did so again when it was reopened");
-                None
-            }
+            Ok(Err(reason)) => reason,
+            Err(Panicked) => "it panicked again".to_owned(),
         };
-        self.instance = Err(NotMade { failed: Some(Instant::now()), error });
+        warn!(operation, reason, "a plugin that panicked could not be reopened");
+        self.instance = Err(NotMade { failed: Some(Instant::now()), reason });
     }
 }
 
@@ -122,8 +118,7 @@ impl<M: Factory> Guard<M> {
         (deadline, isolation): (Duration, Isolation),
         calls: Arc<Calls>,
     ) -> Result<Self, M::Error> {
-        let made = contain(|| maker.make());
-        let instance = made.unwrap_or_else(|_| Err(CallError::Panicked { operation: "open" }.into()))?;
+        let instance = contain_call("open", || maker.make())?;
         let state = Mutex::new(State { maker, instance: Ok(instance) });
         Ok(Self { state, calls, deadline, isolation, permits: Permits::default() })
     }
@@ -175,7 +170,7 @@ impl<M: Factory> Guard<M> {
                 }
             };
             return match answer {
-                Ok(answer) => answer.map_err(|panicked| self.after_panic(operation, panicked))?,
+                Ok(answer) => self.answered(operation, answer),
                 Err(_) => Err(CallError::DeadlineExceeded { operation, deadline }.into()),
             };
         }
@@ -183,13 +178,22 @@ impl<M: Factory> Guard<M> {
         let mut rest = deadline;
         loop {
             match timeout(rest, running.answer()).await {
-                Ok(answer) => return answer.map_err(|panicked| self.after_panic(operation, panicked))?,
+                Ok(answer) => return self.answered(operation, answer),
                 Err(_) => rest = running.rest_of(deadline),
             }
             if rest.is_zero() {
                 return Err(self.give_up(operation, deadline, running).await);
             }
         }
+    }
+
+    fn answered<T>(
+        &self,
+        operation: &'static str,
+        answer: Result<Result<T, M::Error>, Panicked>,
+    ) -> Result<T, M::Error> {
+        let answer = answer.map_err(|panicked| self.after_panic(operation, panicked))?;
+        answer.map_err(|error| printable(operation, error))
     }
 
     /// Returns the instance, unless a call hangs, or the plugin panicked and cannot be reopened.
@@ -231,7 +235,7 @@ impl<M: Factory> Guard<M> {
     /// again. The old instance is never called again.
     pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> M::Error {
         warn!(operation, "a plugin panicked; its instance is made anew");
-        let gone = Err(NotMade { failed: None, error: None });
+        let gone = Err(NotMade { failed: None, reason: String::new() });
         let old = std::mem::replace(&mut self.state().instance, gone);
         // Dropping the old instance runs plugin code, too. It is dropped first, because it may hold a resource that the
         // next instance needs.

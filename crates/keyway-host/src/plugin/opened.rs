@@ -8,7 +8,7 @@ use keyway_core::{
     CallError, Clock, Contract, Json, LookupError, OpenContext, PluginError, Registry, Resources,
 };
 
-use super::contained::contain;
+use super::contained::contain_call;
 use super::instance::{Factory, Guard};
 use super::pace::{Isolation, Pace};
 use super::permit::Permits;
@@ -124,9 +124,8 @@ impl<C: Opens> Opened<C> {
             Source::Plugin(id, configuration) => {
                 let registered = lent.registry.get::<C>(id).map_err(OpenFault::Lookup)?;
                 let plugin = registered.plugin();
-                let checked = contain(|| C::check(plugin, configuration));
-                let panicked = CallError::Panicked { operation: "check_configuration" };
-                checked.unwrap_or_else(|_| Err(panicked.into())).map_err(OpenFault::Open)?;
+                contain_call("check_configuration", || C::check(plugin, configuration))
+                    .map_err(OpenFault::Open)?;
                 let context = OpenContext::new(name.clone(), registered.metadata().clone())
                     .with_configuration(configuration.clone())
                     .with_resources(lent.resources.clone())

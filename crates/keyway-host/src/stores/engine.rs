@@ -13,6 +13,7 @@ use super::machine::{Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
 use super::workflow::{Live, StoreWorkflow};
 use crate::host::Lent;
+use crate::plugin::contain_call;
 use crate::records::{Address, Entry, RecordError};
 use crate::work::{Limits, Worker};
 
@@ -186,7 +187,7 @@ impl Stores {
     ) -> Result<(StoreEntry, Arc<GuardedStore>), StoresError> {
         let workflow = &self.worker.workflow;
         let registered = workflow.plugin(plugin)?;
-        registered.plugin().check_configuration(configuration)?;
+        contain_call("check_configuration", || registered.plugin().check_configuration(configuration))?;
         let origin = StoreOrigin::new(name.clone(), registered.id(), configuration)?;
         let planned = StoreState::planned(keys.ids().collect());
         let guarded = Arc::new(workflow.open(&origin, &planned, keys)?);

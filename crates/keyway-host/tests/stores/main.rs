@@ -8,4 +8,5 @@ mod rotation;
 mod scripted;
 #[path = "../support/mod.rs"]
 mod support;
+mod unprintable;
 mod world;

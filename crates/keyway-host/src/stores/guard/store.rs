@@ -19,7 +19,7 @@ use tokio::time::sleep;
 
 use super::reported::Reported;
 use super::verdict::{self, Asked, Violation};
-use crate::plugin::{Calls, Factory, Guard, Pace};
+use crate::plugin::{Calls, Factory, Guard, Pace, printable};
 use crate::work::Limits;
 
 /// A store behind a guard. It is a [`SecretStore`] itself, and its caller gets an answer whatever the plugin does:
@@ -246,7 +246,8 @@ impl SecretStore for GuardedStore {
         };
         let reported = *reports.borrow();
         reported.tell(&told, listener);
-        outcome.map_err(|panicked| guard.after_panic(operation, panicked))??;
+        let outcome = outcome.map_err(|panicked| guard.after_panic(operation, panicked))?;
+        outcome.map_err(|error| printable(operation, error))?;
         guard.with_maker(|maker| maker.opening.keys = new.clone());
         judged(operation, reported.verdict())
     }
