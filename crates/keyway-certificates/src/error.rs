@@ -158,7 +158,7 @@ impl CertificateError {
             Self::Invalid { .. } | Self::Metadata(_) | Self::UnknownCa { .. } => {
                 return Cow::Owned(self.to_string());
             }
-            Self::Unavailable { .. } | Self::Call(CallError::NotReopened { .. }) => {
+            Self::Unavailable { .. } | Self::Call(CallError::NotReopened { .. } | CallError::Busy { .. }) => {
                 "The certificate authority cannot be reached at the moment. Please try again later."
             }
             Self::Call(CallError::DeadlineExceeded { .. }) => {

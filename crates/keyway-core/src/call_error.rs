@@ -32,6 +32,16 @@ pub enum CallError {
         /// The name of the operation that hangs.
         operation: &'static str,
     },
+    /// The plugin was not called, because earlier calls of it kept all threads on which it may block.
+    #[error(
+        "{operation} was not called, because earlier calls kept the plugin busy for {waited:?}: try again later"
+    )]
+    Busy {
+        /// The name of the operation.
+        operation: &'static str,
+        /// How long the call waited.
+        waited: Duration,
+    },
     /// The plugin panicked. The panic message is not kept, since it may contain a secret.
     #[error("the plugin broke its contract in {operation}: it panicked")]
     Panicked {
@@ -70,7 +80,7 @@ impl PluginError for CallError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::DeadlineExceeded { .. } => ErrorKind::DeadlineExceeded,
-            Self::Quarantined { .. } => ErrorKind::Unavailable { retry_after: None },
+            Self::Quarantined { .. } | Self::Busy { .. } => ErrorKind::Unavailable { retry_after: None },
             Self::Panicked { .. } | Self::ContractViolation { .. } => ErrorKind::ContractViolation,
             Self::NotReopened { retry_after, .. } => {
                 ErrorKind::Unavailable { retry_after: Some(*retry_after) }
@@ -84,7 +94,9 @@ impl PluginError for CallError {
             Self::DeadlineExceeded { .. } | Self::Panicked { .. } | Self::ContractViolation { .. } => {
                 Effect::Unknown
             }
-            Self::Quarantined { .. } | Self::NotReopened { .. } | Self::NoRuntime => Effect::None,
+            Self::Quarantined { .. } | Self::Busy { .. } | Self::NotReopened { .. } | Self::NoRuntime => {
+                Effect::None
+            }
         }
     }
 }
@@ -102,6 +114,7 @@ mod tests {
             (CallError::Panicked { operation }, Effect::Unknown, "contract_violation"),
             (CallError::violation(operation, "it is empty"), Effect::Unknown, "contract_violation"),
             (CallError::Quarantined { operation }, Effect::None, "unavailable"),
+            (CallError::Busy { operation, waited: deadline }, Effect::None, "unavailable"),
             (CallError::NotReopened { retry_after, reason: String::new() }, Effect::None, "unavailable"),
             (CallError::NoRuntime, Effect::None, "internal"),
         ];

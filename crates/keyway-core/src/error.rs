@@ -1,5 +1,6 @@
 //! The kinds of failure that every contract shares.
 
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 /// The kind of a failure, which tells a caller how to react.
@@ -160,7 +161,7 @@ pub trait PluginError: std::error::Error + Send + Sync + 'static {
     /// Returns whether the failed call may have had an effect.
     fn effect(&self) -> Effect;
 
-    /// Returns the text for the log: the error and its sources in one line.
+    /// Returns the text for the log: the error and its sources in one line. A long text of the sources is cut.
     fn detail(&self) -> String {
         let mut text = self.to_string();
         push_causes(&mut text, self.source());
@@ -168,7 +169,7 @@ pub trait PluginError: std::error::Error + Send + Sync + 'static {
     }
 }
 
-/// Formats an error and its sources in one line, for errors that override [`detail`](PluginError::detail) only for some
+/// Formats an error and its sources in one line, and cuts a long text of the sources. For errors that override [`detail`](PluginError::detail) only for some
 /// of their variants.
 pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
@@ -176,17 +177,65 @@ pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-fn push_causes(text: &mut String, mut source: Option<&(dyn std::error::Error + 'static)>) {
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
+/// The maximum number of causes in a text. A cause is foreign code, and may name itself as its cause.
+const MAX_CAUSES: usize = 32;
+/// The maximum size of the causes in a text, in bytes.
+const MAX_CAUSE_BYTES: usize = 16 << 10;
+
+fn push_causes(text: &mut String, source: Option<&(dyn std::error::Error + 'static)>) {
+    let mut text = Limited { text, left: MAX_CAUSE_BYTES };
+    let causes = std::iter::successors(source, |cause| cause.source());
+    for cause in causes.take(MAX_CAUSES) {
+        if write!(text, ": {cause}").is_err() {
+            return;
+        }
+    }
+}
+
+/// A text that takes a limited number of bytes, and then ends the writing.
+struct Limited<'a> {
+    text: &'a mut String,
+    left: usize,
+}
+
+impl fmt::Write for Limited<'_> {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        let fits = &more[..more.floor_char_boundary(self.left)];
+        self.text.push_str(fits);
+        self.left -= fits.len();
+        if fits.len() == more.len() { Ok(()) } else { Err(fmt::Error) }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Names itself as its cause.
+    #[derive(Debug)]
+    struct Endless(&'static str);
+
+    impl fmt::Display for Endless {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+    }
+
+    impl std::error::Error for Endless {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(self)
+        }
+    }
+
+    #[test]
+    fn causes_without_end_are_cut() {
+        let few = with_causes(&Endless("disk full"));
+        assert_eq!(few, vec!["disk full"; MAX_CAUSES + 1].join(": "));
+        let long: &'static str = Box::leak("é".repeat(10_000).into_boxed_str());
+        let text = with_causes(&Endless(long));
+        assert!(text.len() - long.len() <= MAX_CAUSE_BYTES, "{}", text.len());
+        assert!(text.len() - long.len() > MAX_CAUSE_BYTES - 2, "{}", text.len());
+    }
 
     #[test]
     fn only_what_may_pass_by_itself_is_retryable() {

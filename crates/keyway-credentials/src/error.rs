@@ -142,7 +142,7 @@ impl CredentialError {
             Self::Refused { user_message, .. } | Self::Failed { user_message, .. } => user_message,
             Self::Unsupported { .. } => "This credential store does not offer that.",
             Self::Invalid { .. } => return Cow::Owned(self.to_string()),
-            Self::Unavailable { .. } | Self::Call(CallError::NotReopened { .. }) => {
+            Self::Unavailable { .. } | Self::Call(CallError::NotReopened { .. } | CallError::Busy { .. }) => {
                 "The credential store cannot be reached at the moment. Please try again later."
             }
             Self::Call(CallError::DeadlineExceeded { .. }) => {

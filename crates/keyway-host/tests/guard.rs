@@ -2,15 +2,17 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use keyway_core::{CallError, ErrorKind, PluginError, PluginMetadata, SecretValue};
+use keyway_core::{CallError, Effect, ErrorKind, PluginError, PluginMetadata, SecretValue};
 use keyway_host::stores::{GuardedStore, Isolation, Limits};
 use keyway_secrets::{
     Configure, EnvironmentName, ListQuery, NewSecret, OpenContext, Recipe, SecretChange, SecretHeader,
     SecretStore, SecretStorePlugin, SecretVersion, StoreError, StoreName,
 };
 use support::*;
+use tokio::task::JoinSet;
 
 static YIELDING: Misbehaving = Misbehaving { blocking: false };
 static BLOCKING: Misbehaving = Misbehaving { blocking: true };
@@ -114,6 +116,45 @@ async fn a_plugin_that_hangs_is_quarantined_until_it_comes_back() {
     }
 }
 
+/// Tests that the deadline covers the run of a call, and not its wait for one of the eight threads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_waited_for_a_thread_in_vain_had_no_effect_and_quarantines_nothing() {
+    let store = Arc::new(guarded_with(Duration::from_millis(600), &BLOCKING, "queue", Isolation::Declared));
+    let mut running = JoinSet::new();
+    for _ in 0..24 {
+        let store = Arc::clone(&store);
+        running.spawn(async move { store.get(&at("slow")).await });
+    }
+    let mut answered = 0;
+    while let Some(answer) = running.join_next().await {
+        match answer.unwrap() {
+            Ok(_) => answered += 1,
+            // The calls take 400 ms, so those of the third turn would begin after 800 ms.
+            Err(error) => {
+                assert!(matches!(error, StoreError::Call(CallError::Busy { .. })), "{error}");
+                assert_eq!(error.effect(), Effect::None);
+            }
+        }
+    }
+    assert_eq!(answered, 16, "two turns of eight calls begin within 600 ms");
+    store.get(&at("a")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_caller_that_leaves_a_queue_leaves_no_call() {
+    let store = Arc::new(guarded_with(Duration::from_millis(600), &BLOCKING, "left", Isolation::Declared));
+    let mut running = JoinSet::new();
+    for _ in 0..8 {
+        let store = Arc::clone(&store);
+        running.spawn(async move { store.get(&at("slow")).await });
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(tokio::time::timeout(Duration::from_millis(50), store.get(&at("panics"))).await.is_err());
+    assert!(running.join_all().await.into_iter().all(|answer| answer.is_ok()));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(opened("left"), 1, "the call would have panicked");
+}
+
 #[tokio::test(flavor = "current_thread")]
 async fn the_deadline_holds_on_a_single_thread_too() {
     let store = guarded(&YIELDING, "single-thread", Isolation::Task);
@@ -187,11 +228,15 @@ async fn a_rotation_is_held_to_progress() {
     let error = store.rotate(&ring(), &listener).await.unwrap_err();
     assert!(matches!(error, StoreError::Call(CallError::ContractViolation { .. })), "{error}");
     assert_eq!(*told.lock().unwrap(), [2]);
-    let error = store.rotate(&ring(), &listener).await.unwrap_err();
+    // The same report again and again is no progress.
+    let keys = ring();
+    let rotation = store.rotate(&keys, &listener);
+    let error = tokio::time::timeout(Duration::from_secs(5), rotation).await.unwrap().unwrap_err();
     assert!(
         matches!(error, StoreError::Call(CallError::DeadlineExceeded { operation: "rotate", .. })),
         "{error}"
     );
+    assert_eq!(*told.lock().unwrap(), [2, 1]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

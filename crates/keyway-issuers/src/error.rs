@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use keyway_core::{CallError, Effect, ErrorKind, MissingResource, PluginError};
+use keyway_core::{CallError, Effect, ErrorKind, MissingResource, PluginError, with_causes};
 
 use crate::{Action, CredentialRef, Violation, Violations};
 
@@ -193,7 +193,7 @@ impl IssuerError {
             Self::Refused { user_message, .. } | Self::Failed { user_message, .. } => user_message,
             Self::Unsupported { .. } => "This service does not offer that.",
             Self::Invalid { .. } => return Cow::Owned(self.to_string()),
-            Self::Unavailable { .. } | Self::Call(CallError::NotReopened { .. }) => {
+            Self::Unavailable { .. } | Self::Call(CallError::NotReopened { .. } | CallError::Busy { .. }) => {
                 "The service cannot be reached at the moment. Please try again later."
             }
             Self::Call(CallError::DeadlineExceeded { .. }) => {
@@ -248,18 +248,8 @@ impl PluginError for IssuerError {
             Self::Refused { log_message, .. } | Self::Failed { log_message, .. } => {
                 return log_message.clone();
             }
-            other => other.to_string(),
+            other => with_causes(other),
         };
-        let mut source = match self {
-            // These variants have a transparent `Display`, so the message of the inner error is already shown.
-            Self::ContractViolation(_) | Self::MissingResource(_) | Self::Call(_) => None,
-            other => std::error::Error::source(other),
-        };
-        while let Some(error) = source {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            source = error.source();
-        }
         let note = match self {
             Self::ContractViolation(violation) => violation.note.as_str(),
             Self::Program { note, .. } => note,

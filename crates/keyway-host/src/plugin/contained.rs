@@ -7,6 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use keyway_core::{CallError, PluginError};
 use tracing::error;
 
 /// Reports that a plugin panicked. The text of the panic is dropped, since it may hold a secret.
@@ -18,6 +19,27 @@ pub(crate) struct Panicked;
 /// After a panic the caller must drop the instance.
 pub(crate) fn contain<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     catch_unwind(AssertUnwindSafe(work)).map_err(discard)
+}
+
+/// Calls a function of a plugin that may fail, and contains its panic.
+pub(crate) fn contain_call<T, E: PluginError + From<CallError>>(
+    operation: &'static str,
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    let result = contain(work).unwrap_or_else(|_| Err(CallError::Panicked { operation }.into()));
+    result.map_err(|error| printable(operation, error))
+}
+
+/// Returns the error of a plugin's call, if it can be printed. The causes of an error may be of the plugin's own types,
+/// and their code runs wherever the error is printed, without the guard. If that code panics, the plugin broke its
+/// contract (decision H313).
+pub(crate) fn printable<E: PluginError + From<CallError>>(operation: &'static str, error: E) -> E {
+    // An error without a cause consists of the contract's own types.
+    if contain(|| error.source().is_none() || !error.detail().is_empty()).is_ok() {
+        return error;
+    }
+    let _ = contain(move || drop(error));
+    CallError::violation(operation, "its error panics when it is printed").into()
 }
 
 /// Wraps a plugin's future and contains its panics, including panics of its destructor, whether the future completes or

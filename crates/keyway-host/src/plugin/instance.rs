@@ -11,7 +11,7 @@ use keyway_core::{CallError, PluginError};
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
-use super::contained::{Contained, Panicked, contain};
+use super::contained::{Contained, Panicked, contain, contain_call, printable};
 use super::pace::{Isolation, Pace};
 use super::permit::Permits;
 use super::running::{Calls, Running};
@@ -69,22 +69,22 @@ impl<M: Factory> LaneGuard for Guard<M> {
 
 struct State<M: Factory> {
     maker: M,
-    instance: Result<Arc<M::Instance>, NotMade<M::Error>>,
+    instance: Result<Arc<M::Instance>, NotMade>,
 }
 
 /// Stands for the missing instance after a panic.
-struct NotMade<E> {
+struct NotMade {
     /// When the last attempt to make an instance failed; `None` before the first attempt.
     failed: Option<Instant>,
-    /// The error of that attempt; `None` if the plugin panicked.
-    error: Option<E>,
+    /// Why it failed.
+    reason: String,
 }
 
-impl<E: PluginError> NotMade<E> {
+impl NotMade {
     fn error(&self) -> CallError {
         let since = self.failed.map_or(Duration::ZERO, |failed| failed.elapsed());
-        let reason = self.error.as_ref().map_or_else(|| "it panicked again".to_owned(), PluginError::detail);
-        CallError::NotReopened { retry_after: RETRY_DELAY.saturating_sub(since), reason }
+        let retry_after = RETRY_DELAY.saturating_sub(since);
+        CallError::NotReopened { retry_after, reason: self.reason.clone() }
     }
 }
 
@@ -95,21 +95,17 @@ impl<M: Factory> State<M> {
             Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= RETRY_DELAY) => {}
             _ => return,
         }
-        let error = match contain(|| self.maker.make()) {
+        // The text of the error is formed here, too, because that runs plugin code.
+        let reason = match contain(|| self.maker.make().map_err(|error| error.detail())) {
             Ok(Ok(instance)) => {
                 self.instance = Ok(instance);
                 return;
             }
-            Ok(Err(error)) => {
-                warn!(operation, error = %error.detail(), "a plugin that panicked could not be reopened");
-                Some(error)
-            }
-            Err(Panicked) => {
-                warn!(operation, "a plugin that panicked did so again when it was reopened");
-                None
-            }
+            Ok(Err(reason)) => reason,
+            Err(Panicked) => "it panicked again".to_owned(),
         };
-        self.instance = Err(NotMade { failed: Some(Instant::now()), error });
+        warn!(operation, reason, "a plugin that panicked could not be reopened");
+        self.instance = Err(NotMade { failed: Some(Instant::now()), reason });
     }
 }
 
@@ -122,8 +118,7 @@ impl<M: Factory> Guard<M> {
         (deadline, isolation): (Duration, Isolation),
         calls: Arc<Calls>,
     ) -> Result<Self, M::Error> {
-        let made = contain(|| maker.make());
-        let instance = made.unwrap_or_else(|_| Err(CallError::Panicked { operation: "open" }.into()))?;
+        let instance = contain_call("open", || maker.make())?;
         let state = Mutex::new(State { maker, instance: Ok(instance) });
         Ok(Self { state, calls, deadline, isolation, permits: Permits::default() })
     }
@@ -175,27 +170,47 @@ impl<M: Factory> Guard<M> {
                 }
             };
             return match answer {
-                Ok(answer) => answer.map_err(|panicked| self.after_panic(operation, panicked))?,
+                Ok(answer) => self.answered(operation, answer),
                 Err(_) => Err(CallError::DeadlineExceeded { operation, deadline }.into()),
             };
         }
         let mut running = self.start(operation, deadline, pace, async move { work(instance).await })?;
-        match timeout(deadline, running.answer()).await {
-            Ok(answer) => answer.map_err(|panicked| self.after_panic(operation, panicked))?,
-            Err(_) => Err(self.give_up(operation, deadline, running).await),
+        let mut rest = deadline;
+        loop {
+            match timeout(rest, running.answer()).await {
+                Ok(answer) => return self.answered(operation, answer),
+                Err(_) => rest = running.rest_of(deadline),
+            }
+            if rest.is_zero() {
+                return Err(self.give_up(operation, deadline, running).await);
+            }
         }
     }
 
-    /// Returns the instance, unless a call hangs, or the plugin panicked and cannot be reopened.
+    fn answered<T>(
+        &self,
+        operation: &'static str,
+        answer: Result<Result<T, M::Error>, Panicked>,
+    ) -> Result<T, M::Error> {
+        let answer = answer.map_err(|panicked| self.after_panic(operation, panicked))?;
+        answer.map_err(|error| printable(operation, error))
+    }
+
+    /// Returns the instance, unless a call hangs, the plugin panicked and cannot be reopened, or callers that a
+    /// quarantine turned away have not had their answers yet.
     pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, M::Error> {
         let (is_late, hung) = self.calls.abandoned.forget_ended();
         if is_late {
             warn!(operation, "a plugin's call returned late");
         }
-        match hung {
-            Some(hung) => Err(CallError::Quarantined { operation: hung }.into()),
-            None => Ok(self.current(operation)?),
+        if let Some(hung) = hung {
+            return Err(CallError::Quarantined { operation: hung }.into());
         }
+        let instance = self.current(operation)?;
+        if self.permits.has_refused(self.deadline) {
+            return Err(CallError::Quarantined { operation }.into());
+        }
+        Ok(instance)
     }
 
     fn current(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallError> {
@@ -209,8 +224,8 @@ impl<M: Factory> Guard<M> {
         }
     }
 
-    /// Starts a call on its own task. If its caller goes away, the call counts as hanging once it
-    /// has run for longer than `deadline`.
+    /// Starts a call on its own task, where it may wait for a thread before it begins. If its caller goes away, the call
+    /// counts as hanging once it has run for longer than `deadline`.
     pub(crate) fn start<T: Send + 'static>(
         &self,
         operation: &'static str,
@@ -225,7 +240,7 @@ impl<M: Factory> Guard<M> {
     /// again. The old instance is never called again.
     pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> M::Error {
         warn!(operation, "a plugin panicked; its instance is made anew");
-        let gone = Err(NotMade { failed: None, error: None });
+        let gone = Err(NotMade { failed: None, reason: String::new() });
         let old = std::mem::replace(&mut self.state().instance, gone);
         // Dropping the old instance runs plugin code, too. It is dropped first, because it may hold a resource that the
         // next instance needs.
@@ -234,20 +249,31 @@ impl<M: Factory> Guard<M> {
         CallError::Panicked { operation }.into()
     }
 
-    /// Cancels a call that passed its deadline. If the call does not end, the plugin is quarantined
-    /// until it does, since every further call could lose another thread for ever.
+    /// Cancels a call that passed its deadline, whether it ran or waited. If a call that began does not end, the plugin
+    /// is quarantined until it does, since every further call could lose another thread for ever.
     pub(crate) async fn give_up<T: Send + 'static>(
         &self,
         operation: &'static str,
         deadline: Duration,
-        mut running: Running<T>,
+        running: Running<T>,
     ) -> M::Error {
+        if running.begun().is_none() {
+            return match self.calls.abandoned.hung() {
+                Some(hung) => CallError::Quarantined { operation: hung }.into(),
+                None => CallError::Busy { operation, waited: deadline }.into(),
+            };
+        }
+        self.end(operation, running).await;
+        CallError::DeadlineExceeded { operation, deadline }.into()
+    }
+
+    /// Cancels a call that began, and waits a moment for its end.
+    pub(crate) async fn end<T: Send + 'static>(&self, operation: &'static str, mut running: Running<T>) {
         running.cancel();
         if timeout(GRACE, running.ended()).await.is_err() {
             warn!(operation, "a plugin hangs; it is quarantined until the call returns");
         }
-        // Dropping the call turns it into an abandoned call that is overdue.
-        CallError::DeadlineExceeded { operation, deadline }.into()
+        // Dropping the call turns it into an abandoned call, which hangs once it is overdue.
     }
 
     // Locks the state. While the lock is held, no plugin code runs, except for making another instance, whose panics

@@ -13,7 +13,7 @@ mod running;
 
 pub use pace::Isolation;
 
-pub(crate) use contained::{Contained, contain};
+pub(crate) use contained::{Contained, contain, contain_call, printable};
 pub(crate) use instance::{Factory, Guard, LaneGuard};
 pub(crate) use opened::{LentToPlugins, OpenFault, Opened, Opens, Source};
 pub(crate) use pace::Pace;

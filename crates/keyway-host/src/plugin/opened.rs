@@ -8,10 +8,11 @@ use keyway_core::{
     CallError, Clock, Contract, Json, LookupError, OpenContext, PluginError, Registry, Resources,
 };
 
-use super::contained::contain;
+use super::contained::contain_call;
 use super::instance::{Factory, Guard};
 use super::pace::{Isolation, Pace};
 use super::permit::Permits;
+use super::running::THREADS;
 
 /// A contract whose plugins a host opens under names.
 pub(crate) trait Opens: Contract {
@@ -123,9 +124,8 @@ impl<C: Opens> Opened<C> {
             Source::Plugin(id, configuration) => {
                 let registered = lent.registry.get::<C>(id).map_err(OpenFault::Lookup)?;
                 let plugin = registered.plugin();
-                let checked = contain(|| C::check(plugin, configuration));
-                let panicked = CallError::Panicked { operation: "check_configuration" };
-                checked.unwrap_or_else(|_| Err(panicked.into())).map_err(OpenFault::Open)?;
+                contain_call("check_configuration", || C::check(plugin, configuration))
+                    .map_err(OpenFault::Open)?;
                 let context = OpenContext::new(name.clone(), registered.metadata().clone())
                     .with_configuration(configuration.clone())
                     .with_resources(lent.resources.clone())
@@ -139,7 +139,11 @@ impl<C: Opens> Opened<C> {
     fn guarded(origin: Origin<C>, limits: (Duration, Isolation)) -> Result<Self, C::Error> {
         let mut guard = Guard::open(origin, limits, Arc::default())?;
         let capabilities = guard.look("capabilities", C::capabilities)?;
-        let (_, max_concurrency) = C::pace(&capabilities);
+        let (pace, mut max_concurrency) = C::pace(&capabilities);
+        if pace == Pace::Blocking {
+            // A call without a thread waits for its permit, before anything is stored for it (decision H312).
+            max_concurrency = Some(max_concurrency.map_or(THREADS, |most| most.min(THREADS)));
+        }
         guard.permits = Permits::new(max_concurrency);
         Ok(Self { guard, capabilities })
     }

@@ -2,7 +2,7 @@
 //!
 //! See decision R1.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -48,11 +48,12 @@ impl Pace {
     }
 }
 
-/// The longest poll that does not count as blocking. After a longer one, the plugin's calls move to blocking threads.
+/// The longest poll that does not count as blocking.
 const BLOCKS: Duration = Duration::from_millis(50);
 /// The longest poll of a prompt call that does not count as late.
 const LATE: Duration = Duration::from_millis(20);
-/// The number of late polls after which a plugin is no longer trusted.
+/// The number of late or blocking polls after which a plugin is no longer trusted. A single one may be due to a busy
+/// machine.
 const LATE_POLLS: u32 = 3;
 
 /// The number of plugin polls that run on worker threads now, in all runtimes of the process.
@@ -61,7 +62,7 @@ static POLLS: AtomicUsize = AtomicUsize::new(0);
 /// Observes the polls of a plugin.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    blocks: AtomicBool,
+    blocking_polls: AtomicU32,
     late_polls: AtomicU32,
 }
 
@@ -97,7 +98,11 @@ impl Watch {
 
     /// Tells whether a call belongs on a blocking thread from its start.
     pub(super) fn blocks(&self, pace: Pace) -> bool {
-        pace == Pace::Blocking || self.blocks.load(Ordering::Relaxed)
+        pace == Pace::Blocking || self.was_seen_blocking()
+    }
+
+    fn was_seen_blocking(&self) -> bool {
+        self.blocking_polls.load(Ordering::Relaxed) >= LATE_POLLS
     }
 
     /// Polls on the caller's task, and measures how long that takes. `begun` is the current time.
@@ -124,18 +129,38 @@ impl Watch {
         workers: usize,
         poll: impl FnOnce() -> Poll<T>,
     ) -> Option<Poll<T>> {
-        if self.blocks.load(Ordering::Relaxed) {
+        if self.was_seen_blocking() {
             return None;
         }
         let _on_worker = OnWorker::try_take(workers)?;
         let begun = Instant::now();
         let polled = poll();
-        if begun.elapsed() > BLOCKS && !self.blocks.swap(true, Ordering::Relaxed) {
+        if begun.elapsed() > BLOCKS && self.blocking_polls.fetch_add(1, Ordering::Relaxed) + 1 == LATE_POLLS {
             warn!(
                 operation,
                 "a plugin blocks and does not declare it; from now on its calls run on blocking threads"
             );
         }
         Some(polled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plugin_blocks_once_three_of_its_polls_were_long() {
+        let watch = Watch::default();
+        let slow = || {
+            std::thread::sleep(BLOCKS + Duration::from_millis(10));
+            Poll::Ready(())
+        };
+        for _ in 0..LATE_POLLS {
+            assert!(!watch.blocks(Pace::Undeclared));
+            assert!(watch.poll_on_worker("get", usize::MAX, slow).is_some());
+        }
+        assert!(watch.blocks(Pace::Undeclared));
+        assert!(watch.poll_on_worker("get", usize::MAX, slow).is_none());
     }
 }

@@ -1,10 +1,11 @@
 //! Runs one plugin call on a task of its own, or on a blocking thread.
 
 use std::future::poll_fn;
+use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::Poll;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use keyway_core::CallError;
@@ -18,7 +19,11 @@ use super::contained::Panicked;
 use super::pace::{Pace, Watch};
 
 /// The maximum number of blocking threads for the calls that share one [`Calls`].
-const THREADS: usize = 8;
+pub(super) const THREADS: NonZero<usize> = NonZero::new(8).unwrap();
+
+/// When a call began, which is at its first poll. Whoever writes first decides: `None` means that the owner of the call
+/// has given up the wait, so that the call never begins.
+type Begun = Arc<OnceLock<Option<Instant>>>;
 
 /// Holds the state that is shared by all calls of one plugin and store, or of one service, whichever handle makes them.
 ///
@@ -35,7 +40,7 @@ impl Default for Calls {
         Self {
             abandoned: Abandoned::default(),
             watch: Watch::default(),
-            threads: Arc::new(Semaphore::new(THREADS)),
+            threads: Arc::new(Semaphore::new(THREADS.get())),
         }
     }
 }
@@ -47,9 +52,10 @@ pub(crate) struct Running<T> {
     /// Dropping the sender cancels the call.
     cancel: Option<oneshot::Sender<()>>,
     ended: bool,
+    begun: Begun,
     operation: &'static str,
-    /// When the call starts to count as hanging; `None` means never.
-    overdue: Option<Instant>,
+    /// How long the call may run before it counts as hanging.
+    deadline: Duration,
     calls: Arc<Calls>,
 }
 
@@ -63,7 +69,8 @@ impl<T: Send + 'static> Running<T> {
     ) -> Result<Self, CallError> {
         let runtime = Handle::try_current().map_err(|_| CallError::NoRuntime)?;
         let (cancel, cancelled) = oneshot::channel();
-        let work = until_cancelled(work, cancelled);
+        let begun = Begun::default();
+        let work = Work { call: Box::pin(work), cancelled, begun: Arc::clone(&begun) };
         let workers = match runtime.runtime_flavor() {
             RuntimeFlavor::CurrentThread => 1,
             _ => runtime.metrics().num_workers(),
@@ -72,12 +79,12 @@ impl<T: Send + 'static> Running<T> {
             runtime.spawn(on_worker(Arc::clone(calls), operation, workers, work))
         } else {
             match Arc::clone(&calls.threads).try_acquire_owned() {
-                Ok(thread) => on_thread(Arc::clone(calls), thread, Box::pin(work)),
-                Err(_) => runtime.spawn(on_next_thread(Arc::clone(calls), Box::pin(work))),
+                Ok(thread) => on_thread(Arc::clone(calls), thread, work),
+                Err(_) => runtime.spawn(on_next_thread(Arc::clone(calls), work)),
             }
         };
-        let overdue = Instant::now().checked_add(deadline);
-        Ok(Self { task, cancel: Some(cancel), ended: false, operation, overdue, calls: Arc::clone(calls) })
+        let (cancel, calls) = (Some(cancel), Arc::clone(calls));
+        Ok(Self { task, cancel, ended: false, begun, operation, deadline, calls })
     }
 
     /// Waits for the answer. Cancel safe: after the future is dropped, the function can be called again.
@@ -90,6 +97,17 @@ impl<T: Send + 'static> Running<T> {
             // So here the call has panicked.
             Ok(None) | Err(_) => Err(Panicked),
         }
+    }
+
+    /// Returns when the call began. A call that has not begun will never begin, and has no effect.
+    pub(crate) fn begun(&self) -> Option<Instant> {
+        *self.begun.get_or_init(|| None)
+    }
+
+    /// Returns how much is left of a limit that applies to the run of the call, and not to its wait for a thread. A call
+    /// that has not begun has nothing left.
+    pub(crate) fn rest_of(&self, limit: Duration) -> Duration {
+        self.begun().map_or(Duration::ZERO, |begun| limit.saturating_sub(begun.elapsed()))
     }
 
     pub(super) fn cancel(&mut self) {
@@ -107,10 +125,34 @@ impl<T: Send + 'static> Running<T> {
 impl<T> Drop for Running<T> {
     fn drop(&mut self) {
         self.cancel = None;
-        if !self.ended && !self.task.is_finished() {
-            let task = self.task.abort_handle();
-            self.calls.abandoned.add(Call { operation: self.operation, task, overdue: self.overdue });
+        let begun = *self.begun.get_or_init(|| None);
+        if let Some(begun) = begun
+            && !self.ended
+            && !self.task.is_finished()
+        {
+            let (task, overdue) = (self.task.abort_handle(), begun.checked_add(self.deadline));
+            self.calls.abandoned.add(Call { operation: self.operation, task, overdue });
         }
+    }
+}
+
+/// A call on its way between threads. It ends without an answer if it is cancelled.
+struct Work<F> {
+    call: Pin<Box<F>>,
+    /// Ready when the owner of the call has cancelled it.
+    cancelled: oneshot::Receiver<()>,
+    begun: Begun,
+}
+
+impl<F: Future> Future for Work<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let is_cancelled = Pin::new(&mut self.cancelled).poll(context).is_ready();
+        if is_cancelled || self.begun.get_or_init(|| Some(Instant::now())).is_none() {
+            return Poll::Ready(None);
+        }
+        self.call.as_mut().poll(context).map(Some)
     }
 }
 
@@ -120,11 +162,10 @@ async fn on_worker<T: Send + 'static>(
     calls: Arc<Calls>,
     operation: &'static str,
     workers: usize,
-    work: impl Future<Output = Option<T>> + Send + 'static,
+    mut work: Work<impl Future<Output = T> + Send + 'static>,
 ) -> Option<T> {
-    let mut work = Box::pin(work);
     let polled = poll_fn(|context| {
-        match calls.watch.poll_on_worker(operation, workers, || work.as_mut().poll(context)) {
+        match calls.watch.poll_on_worker(operation, workers, || Pin::new(&mut work).poll(context)) {
             Some(Poll::Ready(answer)) => Poll::Ready(Some(answer)),
             Some(Poll::Pending) => Poll::Pending,
             None => Poll::Ready(None),
@@ -136,13 +177,17 @@ async fn on_worker<T: Send + 'static>(
     }
 }
 
-/// Waits for a free blocking thread and continues the call on it.
+/// Waits for a free blocking thread and continues the call on it. A cancelled call does not wait.
 async fn on_next_thread<T: Send + 'static>(
     calls: Arc<Calls>,
-    work: Pin<Box<impl Future<Output = Option<T>> + Send + 'static>>,
+    mut work: Work<impl Future<Output = T> + Send + 'static>,
 ) -> Option<T> {
-    // The semaphore is never closed.
-    let thread = Arc::clone(&calls.threads).acquire_owned().await.ok()?;
+    let thread = tokio::select! {
+        biased;
+        _ = &mut work.cancelled => return None,
+        // The semaphore is never closed.
+        thread = Arc::clone(&calls.threads).acquire_owned() => thread.ok()?,
+    };
     match on_thread(calls, thread, work).await {
         Ok(answer) => answer,
         Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
@@ -153,7 +198,7 @@ async fn on_next_thread<T: Send + 'static>(
 fn on_thread<T: Send + 'static>(
     calls: Arc<Calls>,
     thread: OwnedSemaphorePermit,
-    work: Pin<Box<impl Future<Output = Option<T>> + Send + 'static>>,
+    work: Work<impl Future<Output = T> + Send + 'static>,
 ) -> JoinHandle<Option<T>> {
     let runtime = Handle::current();
     runtime.clone().spawn_blocking(move || {
@@ -161,18 +206,4 @@ fn on_thread<T: Send + 'static>(
         let _kept = (calls, thread);
         runtime.block_on(work)
     })
-}
-
-/// Polls `work` until it ends or the sender of `cancelled` is gone. A call that is cancelled before
-/// its start never starts.
-async fn until_cancelled<T>(work: impl Future<Output = T>, cancelled: oneshot::Receiver<()>) -> Option<T> {
-    let mut work = pin!(work);
-    let mut cancelled = pin!(cancelled);
-    poll_fn(|context| {
-        if cancelled.as_mut().poll(context).is_ready() {
-            return Poll::Ready(None);
-        }
-        work.as_mut().poll(context).map(Some)
-    })
-    .await
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use keyway_core::Json;
+use keyway_core::{ErrorKind, Json, PluginError};
 use keyway_seal::{KeyRing, KeySource};
 use keyway_secrets::{StoreError, StoreName};
 
@@ -13,6 +13,7 @@ use super::machine::{Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
 use super::workflow::{Live, StoreWorkflow};
 use crate::host::Lent;
+use crate::plugin::contain_call;
 use crate::records::{Address, Entry, RecordError};
 use crate::work::{Limits, Worker};
 
@@ -60,9 +61,9 @@ impl Stores {
     ///
     /// # Errors
     /// [`TransitionError::Exists`] for a taken name; [`StoresError::DataExists`] if the plugin finds existing data,
-    /// which is not changed ([`adopt`](Self::adopt) takes it over); and errors of the plugin. After an error without
-    /// effect, nothing is listed. After an error with an unknown effect (a deadline, a panic, a failed disk) the store
-    /// is listed as being created, and the host resumes the creation.
+    /// which is not changed ([`adopt`](Self::adopt) takes it over); and errors of the plugin. After an error with an
+    /// unknown effect (a deadline, a panic, a failed disk), or after one that may pass, the store may be listed as being
+    /// created, and then the host resumes the creation. After any other error, nothing is listed.
     ///
     /// # Cancel safety
     /// A dropped future leaves the store absent, or listed as being created; [`open`](Self::open) and the host resume
@@ -75,23 +76,24 @@ impl Stores {
         keys: &KeyRing,
     ) -> Result<HostedStore, StoresError> {
         let (entry, guarded) = self.plan(name, plugin, &configuration.into(), keys)?;
-        let plugin = entry.fixed.plugin.clone();
-        let exists = || StoresError::DataExists { name: name.clone(), plugin: plugin.clone() };
         // This check finds data that existed before the record below was stored. Later, another host may make data for
         // that record, by opening or recovering the store before this call continues (decision H26).
-        let was_empty = match guarded.check_written_by().await {
-            Ok(Some(_)) if self.entry(name).await?.is_some() => return Err(TransitionError::Exists.of(name)),
-            Ok(Some(_)) => return Err(exists()),
-            Ok(None) => true,
-            // An error of this check does not end the creation: `initialize` finds out whether data exists.
-            Err(_) => false,
+        let found = match guarded.check_written_by().await {
+            Ok(found) => found.is_some(),
+            // Such data is not the caller's, or cannot be read, but it exists.
+            Err(error) if shows_data(&error) => true,
+            Err(error) => return Err(error.into()),
         };
+        if found {
+            let is_listed = self.entry(name).await?.is_some();
+            return Err(if is_listed {
+                TransitionError::Exists.of(name)
+            } else {
+                StoresError::DataExists { name: name.clone(), plugin: entry.fixed.plugin }
+            });
+        }
         let event = Event::Create { now: self.worker.clock.now(), keys: keys.ids().collect() };
-        let live = Live { was_empty, ..Live::new(&guarded) };
-        self.submit(entry, event, &live).await.map_err(|error| match error {
-            StoresError::Store(StoreError::AlreadyInitialized) => exists(),
-            other => other,
-        })?;
+        self.submit(entry, event, &Live::new(&guarded)).await?;
         Ok(HostedLayer::new(self, name, guarded))
     }
 
@@ -185,7 +187,7 @@ impl Stores {
     ) -> Result<(StoreEntry, Arc<GuardedStore>), StoresError> {
         let workflow = &self.worker.workflow;
         let registered = workflow.plugin(plugin)?;
-        registered.plugin().check_configuration(configuration)?;
+        contain_call("check_configuration", || registered.plugin().check_configuration(configuration))?;
         let origin = StoreOrigin::new(name.clone(), registered.id(), configuration)?;
         let planned = StoreState::planned(keys.ids().collect());
         let guarded = Arc::new(workflow.open(&origin, &planned, keys)?);
@@ -215,4 +217,9 @@ impl Stores {
     pub(super) async fn entry(&self, name: &StoreName) -> Result<Option<StoreEntry>, RecordError> {
         self.worker.journal.load(self.address(name)).await
     }
+}
+
+/// Tells whether an error of the check for data means that there is data.
+fn shows_data(error: &StoreError) -> bool {
+    matches!(error.kind(), ErrorKind::Incompatible | ErrorKind::WrongKey | ErrorKind::Corrupt)
 }

@@ -48,6 +48,18 @@ pub enum StoresError {
     /// The plugin or its guard returned an error.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The plugin was called, and its result could not be stored. The store stays listed with the work in progress,
+    /// which the host resumes.
+    #[error(
+        "\"{store}\": the plugin was called, and its result could not be stored; the host goes on with it"
+    )]
+    NotStored {
+        /// The name of the store.
+        store: String,
+        /// The failure of the records.
+        #[source]
+        error: RecordError,
+    },
     /// The host's own records failed.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -74,13 +86,14 @@ impl PluginError for StoresError {
             Self::Plugin(error) => error.kind(),
             Self::MissingKeys { .. } => ErrorKind::WrongKey,
             Self::Store(error) => error.kind(),
-            Self::Record(error) => error.kind(),
+            Self::NotStored { error, .. } | Self::Record(error) => error.kind(),
         }
     }
 
     fn effect(&self) -> Effect {
         match self {
             Self::Store(error) => error.effect(),
+            Self::NotStored { .. } => Effect::Unknown,
             Self::Record(error) => error.effect(),
             _ => Effect::None,
         }
@@ -108,4 +121,22 @@ impl StoresError {
 
 fn list(keys: &[KeyId]) -> String {
     keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::workflow::StoreWorkflow;
+    use crate::work::{Failed, FailedBecause};
+
+    #[test]
+    fn a_plugin_that_was_called_leaves_an_unknown_effect_if_its_result_is_not_stored() {
+        for (was_asked, effect) in [(false, Effect::None), (true, Effect::Unknown)] {
+            let because = FailedBecause::<StoreWorkflow>::Storage(RecordError::Contended);
+            let failed = Failed { because, record: "s".to_owned(), failures: Vec::new(), was_asked };
+            let error = StoresError::from(failed);
+            assert_eq!(error.effect(), effect);
+            assert_eq!(error.into_store_error().effect(), effect);
+        }
+    }
 }

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use keyway_core::PluginMetadata;
 use keyway_seal::KeyRing;
-use keyway_secrets::{Call, Layered, RotationListener, SecretStore, SecretStoreLayer, StoreError, StoreName};
-use tokio::sync::mpsc::unbounded_channel;
+use keyway_secrets::{
+    Call, Layered, Progress, RotationListener, SecretStore, SecretStoreLayer, StoreError, StoreName,
+};
+use tokio::sync::watch;
 
 use super::engine::Stores;
 use super::error::StoresError;
@@ -68,13 +70,14 @@ impl HostedLayer {
         let entry =
             self.stores.entry(&self.name).await?.ok_or_else(|| TransitionError::NoStore.of(&self.name))?;
         let event = Event::Rotate { now: self.stores.worker.clock.now(), new_keys: new.ids().collect() };
-        let (sender, mut progress) = unbounded_channel();
+        let (sender, mut progress) = watch::channel(Progress { done: 0, total: 0 });
         let live = Live { new: Some(new.clone()), progress: Some(sender), ..Live::new(&self.guarded) };
         let rotation = async move { self.stores.submit(entry, event, &live).await };
         // The loop ends when the rotation has dropped the sender.
         let telling = async {
-            while let Some(progress) = progress.recv().await {
-                listener.progressed(progress);
+            while progress.changed().await.is_ok() {
+                let latest = *progress.borrow_and_update();
+                listener.progressed(latest);
             }
         };
         tokio::join!(rotation, telling).0

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use keyway_core::{Clock, Effect, ErrorKind, PluginError, Registered, Registry, Resources, Timestamp};
 use keyway_seal::{KeyId, KeyRing, KeySource};
 use keyway_secrets::{OpenContext, Progress, SecretStore, SecretStores, StoreError, StoreName};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use super::error::StoresError;
 use super::guard::GuardedStore;
@@ -33,14 +33,12 @@ pub(crate) struct Live {
     /// The new keys of a rotation.
     pub(super) new: Option<KeyRing>,
     /// Receives the progress of a rotation.
-    pub(super) progress: Option<UnboundedSender<Progress>>,
-    /// Whether there was no data immediately before the record was made.
-    pub(super) was_empty: bool,
+    pub(super) progress: Option<watch::Sender<Progress>>,
 }
 
 impl Live {
     pub(super) fn new(guarded: &Arc<GuardedStore>) -> Self {
-        Self { guarded: Arc::clone(guarded), new: None, progress: None, was_empty: false }
+        Self { guarded: Arc::clone(guarded), new: None, progress: None }
     }
 }
 
@@ -172,8 +170,8 @@ impl StoreWorkflow {
         };
         match made {
             Ok(()) => {}
-            // The store was made before a crash, or by another host after the check.
-            Err(StoreError::AlreadyInitialized) if resumed || live.is_some_and(|live| live.was_empty) => {
+            // The store was made before a crash, or by another host. There was no data before the record was made.
+            Err(StoreError::AlreadyInitialized) => {
                 guarded.check_written_by().await?;
             }
             // A refusal means that nothing was made. After any other error this is not certain, and the record stays.
@@ -198,8 +196,9 @@ impl StoreWorkflow {
         };
         let sender = live.and_then(|live| live.progress.clone());
         let listener = move |progress| {
-            // The caller may be gone, and then nobody receives the progress.
-            let _ = sender.as_ref().map(|sender| sender.send(progress));
+            if let Some(sender) = &sender {
+                sender.send_replace(progress);
+            }
         };
         guarded.rotate(&new, &listener).await?;
         Ok(Carried::done(Event::Rotated { new_keys: new.ids().collect() }))
@@ -224,8 +223,13 @@ impl StoreWorkflow {
 
 impl From<Failed<StoreWorkflow>> for StoresError {
     fn from(failed: Failed<StoreWorkflow>) -> Self {
-        let Failed { because, record, mut failures, .. } = failed;
+        let Failed { because, record, mut failures, was_asked } = failed;
+        let is_open = failures.first().is_some_and(|failure| failure.effect() == Effect::Unknown);
         match because {
+            // The record stays, so a failure without an effect is not the whole truth.
+            FailedBecause::Storage(error) if was_asked && !is_open => {
+                Self::NotStored { store: record, error }
+            }
             _ if !failures.is_empty() => failures.swap_remove(0),
             FailedBecause::Refused { error, .. } => Self::Refused { store: record, reason: error },
             FailedBecause::Storage(error) => error.into(),

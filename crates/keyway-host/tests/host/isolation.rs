@@ -1,5 +1,6 @@
 //! Tests plugins that block without declaring it, and plugins that declare to be prompt.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use keyway_host::grants::{Limits, Service};
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome, Revocation,
 };
+use keyway_storage::{FaultyStorage, Storage};
 use tokio::task::JoinSet;
 
 use crate::world::*;
@@ -18,7 +20,7 @@ use crate::world::*;
 #[derive(Debug)]
 struct Blocks {
     capabilities: Capabilities,
-    takes: Duration,
+    takes: std::sync::Mutex<Duration>,
     running: AtomicU32,
     most: AtomicU32,
     /// The threads on which the issuer ran.
@@ -28,6 +30,7 @@ struct Blocks {
 impl Blocks {
     fn new(capabilities: Capabilities, takes: Duration) -> Arc<Self> {
         let (running, most) = (AtomicU32::new(0), AtomicU32::new(0));
+        let takes = std::sync::Mutex::new(takes);
         Arc::new(Self { capabilities, takes, running, most, threads: std::sync::Mutex::default() })
     }
 }
@@ -49,7 +52,8 @@ impl Issuer for Blocks {
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(running, Ordering::SeqCst);
         self.threads.lock().unwrap().push(std::thread::current().id());
-        std::thread::sleep(self.takes);
+        let takes = *self.takes.lock().unwrap();
+        std::thread::sleep(takes);
         self.running.fetch_sub(1, Ordering::SeqCst);
         Ok(Issued::new(format!("{:?}", Instant::now())).into())
     }
@@ -124,4 +128,53 @@ async fn a_prompt_plugin_runs_on_the_callers_task_until_it_was_late_three_times(
         let inline = issuer.threads.lock().unwrap().iter().filter(|thread| **thread == here).count();
         assert_eq!(inline, expected, "{takes:?}");
     }
+}
+
+/// Tests that the requests that find no thread wait before anything is stored for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_at_an_issuer_that_blocks_leaves_no_unclear_grant() {
+    let issuer = Blocks::new(Capabilities::MINIMAL.blocking(true), Duration::from_millis(400));
+    let host = host_of(&issuer, Duration::from_millis(600)).await;
+    let mut running = JoinSet::new();
+    for number in 0..24 {
+        let host = host.clone();
+        running.spawn(
+            async move { host.grants().request(&svc(), plain_request(&format!("joe-{number}"))).await },
+        );
+    }
+    for answer in running.join_all().await {
+        granted(answer);
+    }
+    assert_eq!(issuer.most.load(Ordering::SeqCst), 8);
+}
+
+/// Tests that callers that a quarantine turned away are not let in when it ends before they make their calls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_without_permits_make_no_calls_after_a_quarantine() {
+    let one = Capabilities::MINIMAL.blocking(true).max_concurrency(NonZero::<usize>::MIN);
+    let issuer = Blocks::new(one, Duration::from_millis(600));
+    let storage = FaultyStorage::over(&memory()).into_engine();
+    let limits = Limits::default().with_deadline(Duration::from_millis(300));
+    let service = Service::with_issuer(svc(), Arc::clone(&issuer) as Arc<dyn Issuer>).allow_everybody();
+    let engine = Arc::clone(&storage) as Arc<dyn Storage>;
+    let host = host(&engine, &ring(), service).grant_limits(limits).start().await.unwrap();
+    let request = |number: u32| {
+        let host = host.clone();
+        async move { host.grants().request(&svc(), plain_request(&format!("joe-{number}"))).await }
+    };
+    let mut running = JoinSet::new();
+    running.spawn(request(0));
+    until("it is called", || issuer.running.load(Ordering::SeqCst) == 1).await;
+    *issuer.takes.lock().unwrap() = Duration::from_millis(150);
+    // The others are turned away, and their intents are stored only after the late call has returned.
+    for commit in 0..21 {
+        storage.0.before_commit(commit, async { tokio::time::sleep(Duration::from_millis(400)).await });
+    }
+    for number in 1..=20 {
+        running.spawn(request(number));
+    }
+    let answers = running.join_all().await;
+    assert_eq!(issuer.most.load(Ordering::SeqCst), 1);
+    assert!(answers.iter().all(Result::is_err));
+    granted(request(21).await);
 }

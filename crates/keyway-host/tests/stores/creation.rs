@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use keyway_core::{ErrorKind, PluginError};
+use keyway_core::{Effect, ErrorKind, PluginError};
 use keyway_host::WorkOutcome;
 use keyway_host::stores::{Phase, StoresError, TransitionError};
-use keyway_storage::{FaultyStorage, Storage};
+use keyway_storage::{Fault, FaultyStorage, Storage};
 
+use crate::scripted::{Script, script};
 use crate::world::*;
 
 #[tokio::test]
@@ -86,5 +87,45 @@ async fn an_adoption_can_be_cut_short_and_never_makes_a_store() {
         assert_eq!(matches!(recovered[0].outcome, WorkOutcome::Settled), exists, "{recovered:?}");
         assert_eq!(world.open(&stores).await.is_ok(), exists);
         assert_eq!(stores.list().await.unwrap().len(), usize::from(exists));
+    }
+}
+
+/// Tests that a creation does not go on without knowing whether there is data. Resumed later, it would take existing
+/// data for its own.
+#[tokio::test]
+async fn a_creation_whose_check_for_data_fails_is_not_recorded() {
+    let world = World::new();
+    let first = world.start().await;
+    put(&world.create_scripted(&first, "reached-late").await.unwrap(), "a", "1").await;
+    // The data belongs to another program, of which this host has no record.
+    world.lose(b"keyway-host").await;
+    let other = World { storage: Arc::clone(&world.storage), host_keys: ring(), keys: world.keys.clone() };
+    let stores = other.start().await;
+    script("reached-late", Script::Unavailable(2));
+    let error = other.create_scripted(&stores, "reached-late").await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }), "{error}");
+    assert!(stores.list().await.unwrap().is_empty());
+    script("reached-late", Script::Unavailable(0));
+    let stranger = World { keys: ring(), ..other };
+    for world in [&world, &stranger] {
+        let error = world.create_scripted(&stores, "reached-late").await.unwrap_err();
+        assert!(matches!(error, StoresError::DataExists { .. }), "{error}");
+    }
+    assert!(stores.list().await.unwrap().is_empty());
+}
+
+/// Tests that an error says "without effect" only if nothing is listed.
+#[tokio::test]
+async fn a_creation_whose_result_is_not_stored_has_an_unknown_effect() {
+    for (store, refuses, commits) in [("made", 0, 2), ("refused", 1, 1)] {
+        let world = World::new();
+        let hiccup = world.faulty();
+        let stores = world.start_on(Arc::clone(&hiccup) as Arc<dyn Storage>).await;
+        // The intent is one commit, and the plugin makes another if it does not refuse.
+        hiccup.0.fail_after(commits, Fault::Unavailable);
+        script(store, Script::Refuses(refuses));
+        let error = world.create_scripted(&stores, store).await.unwrap_err();
+        assert_eq!(stores.list().await.unwrap()[0].state.phase, Phase::Creating, "{store}: {error}");
+        assert_eq!(error.effect(), Effect::Unknown, "{store}: {error}");
     }
 }

@@ -5,6 +5,8 @@ mod deletion;
 mod life;
 mod quarantine;
 mod rotation;
+mod scripted;
 #[path = "../support/mod.rs"]
 mod support;
+mod unprintable;
 mod world;

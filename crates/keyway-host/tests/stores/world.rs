@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use keyway_core::{Clock, Plugins, SecretValue, SystemClock, plugins};
+use keyway_core::{Clock, Registry, SecretValue, SystemClock};
 use keyway_host::stores::{HostedStore, Stores, StoresError};
 use keyway_host::{Host, WorkOutcome, WorkReport};
 use keyway_seal::{KeyRing, KeySource, KeySourceError};
@@ -14,7 +14,9 @@ use serde_json::json;
 
 pub(crate) use crate::support::{at, ring, silent};
 
-const PLUGINS: Plugins = plugins! { keyway_generic };
+pub(crate) fn registry() -> Registry {
+    Registry::builder().with(keyway_generic::register).with(crate::scripted::register).build().unwrap()
+}
 
 pub(crate) fn name(text: &str) -> StoreName {
     StoreName::new(text).unwrap()
@@ -55,7 +57,7 @@ impl World {
 
     pub(crate) async fn start_on(&self, storage: Arc<dyn Storage>) -> Started {
         let keys = Arc::new(Changing(Mutex::new(self.keys.clone())));
-        let built = Host::builder(PLUGINS.registry().unwrap(), storage, self.host_keys.clone())
+        let built = Host::builder(registry(), storage, self.host_keys.clone())
             .store_keys(Arc::clone(&keys))
             .takeover_after(Duration::ZERO);
         Started { host: built.start().await.unwrap(), keys }
@@ -63,6 +65,14 @@ impl World {
 
     pub(crate) async fn create(&self, stores: &Started) -> Result<HostedStore, StoresError> {
         stores.create(&name("s"), "generic", json!({}), &self.keys).await
+    }
+
+    pub(crate) async fn create_scripted(
+        &self,
+        stores: &Stores,
+        store: &str,
+    ) -> Result<HostedStore, StoresError> {
+        stores.create(&name(store), "scripted", json!({}), &self.keys).await
     }
 
     pub(crate) async fn adopt(&self, stores: &Started) -> Result<HostedStore, StoresError> {

@@ -89,10 +89,12 @@ impl SecretStore for Store {
         if self.calls.fetch_add(1, Ordering::SeqCst) == 0 {
             listener.progressed(Progress { done: 2, total: 3 });
             listener.progressed(Progress { done: 1, total: 3 });
-            return Ok(());
+            std::future::pending::<()>().await;
         }
-        listener.progressed(Progress { done: 1, total: 3 });
-        std::future::pending().await
+        loop {
+            listener.progressed(Progress { done: 1, total: 3 });
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
@@ -114,6 +116,11 @@ impl SecretStore for Store {
             "never-answers" => std::future::pending().await,
             "hangs" => {
                 std::thread::sleep(Duration::from_millis(600));
+                Ok(Secret { header: header(address), value })
+            }
+            "slow" => {
+                self.calls.fetch_add(1, Ordering::SeqCst);
+                std::thread::sleep(Duration::from_millis(400));
                 Ok(Secret { header: header(address), value })
             }
             "another" => {

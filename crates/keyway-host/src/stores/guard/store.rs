@@ -1,7 +1,7 @@
 //! Implements the guard as a store: it makes only declared calls to the plugin, and returns only
 //! answers that keep the contract.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,11 +14,12 @@ use keyway_secrets::{
     SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, SecretStorePlugin,
     SecretWrite, StoreError, StoreInfo,
 };
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::reported::Reported;
 use super::verdict::{self, Asked, Violation};
-use crate::plugin::{Calls, Factory, Guard, Pace};
+use crate::plugin::{Calls, Factory, Guard, Pace, printable};
 use crate::work::Limits;
 
 /// A store behind a guard. It is a [`SecretStore`] itself, and its caller gets an answer whatever the plugin does:
@@ -210,39 +211,45 @@ impl SecretStore for GuardedStore {
         let instance = guard.instance(operation)?;
         // If an instance is made during the rotation, it must read with both rings of keys.
         guard.with_maker(|maker| maker.opening.keys = new.with_retiring(&maker.opening.keys));
-        let (sender, mut progress) = mpsc::unbounded_channel();
+        let (sender, mut reports) = watch::channel(Reported::NOTHING);
         let (keys, stall) = (new.clone(), self.stall);
         let mut running = guard.start(operation, stall, call.pace(), async move {
             let report = move |progress: Progress| {
-                // The caller may be gone, and then nobody receives the progress.
-                let _ = sender.send(progress);
+                sender.send_if_modified(|reported| reported.add(progress));
             };
             instance.rotate(&keys, &report).await
         })?;
 
-        let (mut done, mut violation) = (0, None);
-        let mut tell = |progress: Progress| {
-            if progress.done < done || progress.done > progress.total {
-                violation = Some("its progress goes backwards or past the end".to_owned());
-            } else {
-                done = progress.done;
-                listener.progressed(progress);
-            }
-        };
+        let mut told = Reported::NOTHING;
+        let mut stalled = pin!(sleep(stall));
         let outcome = loop {
             tokio::select! {
                 biased;
-                Some(progress) = progress.recv() => tell(progress),
+                Ok(()) = reports.changed() => {
+                    let reported = *reports.borrow_and_update();
+                    if reported.tell(&told, listener) {
+                        stalled.set(sleep(stall));
+                    }
+                    told = reported;
+                    if let Err(violation) = reported.verdict() {
+                        guard.end(operation, running).await;
+                        return judged(operation, Err(violation));
+                    }
+                }
                 answer = running.answer() => break answer,
-                () = sleep(stall) => return Err(guard.give_up(operation, stall, running).await),
+                // The wait for a thread does not count.
+                () = &mut stalled => match running.rest_of(stall) {
+                    Duration::ZERO => return Err(guard.give_up(operation, stall, running).await),
+                    rest => stalled.set(sleep(rest)),
+                },
             }
         };
-        while let Ok(progress) = progress.try_recv() {
-            tell(progress);
-        }
-        outcome.map_err(|panicked| guard.after_panic(operation, panicked))??;
+        let reported = *reports.borrow();
+        reported.tell(&told, listener);
+        let outcome = outcome.map_err(|panicked| guard.after_panic(operation, panicked))?;
+        outcome.map_err(|error| printable(operation, error))?;
         guard.with_maker(|maker| maker.opening.keys = new.clone());
-        judged(operation, violation.map_or(Ok(()), Err))
+        judged(operation, reported.verdict())
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {

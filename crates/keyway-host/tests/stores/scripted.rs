@@ -1,0 +1,115 @@
+//! Provides the plugin `generic` with misbehaviour that a test chooses.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use keyway_generic::GenericPlugin;
+use keyway_seal::KeyRing;
+use keyway_secrets::{
+    Call, Json, Layered, OpenContext, RotationListener, SecretStore, SecretStoreLayer, SecretStorePlugin,
+    SecretStores, StoreError,
+};
+
+keyway_secrets::register! {
+    SecretStores {
+        id: "scripted",
+        name: "Scripted",
+        version: "1.0.0",
+        author: "The Keyway authors <keyway@example.org>",
+        updated: 20261128,
+        compatibility: ">=:1.0,<:2.0",
+        description: "misbehaves as a test says",
+        plugin: Scripted,
+    }
+}
+
+/// The next calls of a store that misbehave, and how many they are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Script {
+    /// The store cannot be reached.
+    Unavailable(u32),
+    /// The store refuses to be made.
+    Refuses(u32),
+    /// A rotation fails with an error that panics when it is printed.
+    Unprintable(u32),
+}
+
+/// The scripts, by the name of the store.
+static SCRIPTS: Mutex<BTreeMap<String, Script>> = Mutex::new(BTreeMap::new());
+
+pub(crate) fn script(store: &str, script: Script) {
+    SCRIPTS.lock().unwrap().insert(store.to_owned(), script);
+}
+
+#[derive(Debug)]
+struct Scripted;
+
+impl SecretStorePlugin for Scripted {
+    fn check_configuration(&self, configuration: &Json) -> Result<(), StoreError> {
+        GenericPlugin.check_configuration(configuration)
+    }
+
+    fn open(&self, context: &OpenContext) -> Result<Arc<dyn SecretStore>, StoreError> {
+        let (inner, store) = (GenericPlugin.open(context)?, context.store.to_string());
+        Ok(Arc::new(Layered(ScriptedStore { inner, store })))
+    }
+}
+
+#[derive(Debug)]
+struct ScriptedStore {
+    inner: Arc<dyn SecretStore>,
+    store: String,
+}
+
+impl ScriptedStore {
+    /// Tells whether the script has another call of this kind.
+    fn plays(&self, is: impl Fn(&mut Script) -> Option<&mut u32>) -> bool {
+        let mut scripts = SCRIPTS.lock().unwrap();
+        let Some(left) = scripts.get_mut(&self.store).and_then(is) else { return false };
+        let plays = *left > 0;
+        *left = left.saturating_sub(1);
+        plays
+    }
+}
+
+impl SecretStoreLayer for ScriptedStore {
+    type Inner = dyn SecretStore;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.inner
+    }
+
+    async fn around<T, F>(&self, call: Call<'_>, next: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, StoreError>> + Send,
+    {
+        if self.plays(|script| if let Script::Unavailable(left) = script { Some(left) } else { None }) {
+            return Err(StoreError::Unavailable { what: "the mount", retry_after: None, source: None });
+        }
+        if matches!(call, Call::Initialize)
+            && self.plays(|script| if let Script::Refuses(left) = script { Some(left) } else { None })
+        {
+            return Err(StoreError::not_ready("the mount", "it is full"));
+        }
+        next.await
+    }
+
+    async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
+        if self.plays(|script| if let Script::Unprintable(left) = script { Some(left) } else { None }) {
+            return Err(StoreError::system("rotate", Unprintable));
+        }
+        self.inner.rotate(new, listener).await
+    }
+}
+
+#[derive(Debug)]
+struct Unprintable;
+
+impl std::fmt::Display for Unprintable {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("in the text of an error")
+    }
+}
+
+impl std::error::Error for Unprintable {}

@@ -1,0 +1,81 @@
+//! Tests errors whose code panics.
+//!
+//! See decision H313.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyway_core::{ErrorKind, PluginError};
+use keyway_host::Host;
+use keyway_host::stores::{Limits, Phase, Retries};
+use keyway_secrets::SecretStore;
+use keyway_storage::Memory;
+use tokio::sync::oneshot;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+use crate::scripted::{Script, script};
+use crate::world::*;
+
+/// Enables all logs, so that their fields are formed.
+struct Logs;
+
+impl Subscriber for Logs {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, _: &Event<'_>) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
+}
+
+#[tokio::test]
+async fn an_error_that_panics_when_it_is_printed_ends_no_loop() {
+    let _logs = tracing::subscriber::set_default(Logs);
+    let (old, new) = (ring(), ring());
+    let retries = Retries::default().with_first(Duration::from_millis(50));
+    let host = Host::builder(registry(), Arc::new(Memory::new()), ring())
+        .store_keys(new.with_retiring(&old))
+        .store_limits(Limits::default().with_retries(retries))
+        .start()
+        .await
+        .unwrap();
+    let stores = host.stores();
+    let store = stores.create(&name("unprintable"), "scripted", serde_json::json!({}), &old).await.unwrap();
+    script("unprintable", Script::Unprintable(3));
+    let error = store.rotate(&new, &silent).await.unwrap_err();
+
+    let (end, ended) = oneshot::channel::<()>();
+    let run = tokio::spawn({
+        let host = host.clone();
+        async move {
+            host.run(async {
+                let _ = ended.await;
+            })
+            .await
+        }
+    });
+    // Two more rotations fail, and then one works.
+    for _ in 0..1000 {
+        if run.is_finished() || store.state().await.unwrap().phase == Phase::Active {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let _ = end.send(());
+    run.await.unwrap().unwrap();
+    assert_eq!(store.state().await.unwrap().keys, [new.primary_id()]);
+    assert_eq!(error.kind(), ErrorKind::ContractViolation);
+    assert!(error.detail().contains("panics"), "{error}");
+}
