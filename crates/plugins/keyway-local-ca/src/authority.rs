@@ -94,8 +94,9 @@ impl Authority {
         if let Some(description) = &self.record.description {
             information = information.with_description(description.clone());
         }
-        if let Some(chain) = chain_pem(&self.record.issuers) {
-            information = information.with_intermediates(Pem::new(chain)?);
+        // A chain that is too long is left out, so that it does not hide the other authorities.
+        if let Some(Ok(chain)) = chain_pem(&self.record.issuers).map(Pem::new) {
+            information = information.with_intermediates(chain);
         }
         Ok(information)
     }
@@ -121,4 +122,39 @@ pub(crate) fn signed(content: &CertificateContent, key: &PrivateKey) -> Result<V
         NewCertificateError::Random => CertificateError::not_ready("the random source", error.to_string()),
         other => CertificateError::system("sign the certificate", other),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_x509::KeyType;
+    use keyway_x509::issuing::extensions::of_authority;
+
+    use super::*;
+
+    #[test]
+    fn an_authority_with_a_chain_that_is_too_long_is_listed_without_it() {
+        let (key, stored) = PrivateKey::generate(KeyType::EcdsaP256).unwrap();
+        let subject: DistinguishedName = "CN=Sub".parse().unwrap();
+        let now = Timestamp::from_milliseconds(1_800_000_000_000);
+        let content = CertificateContent {
+            subject: subject.clone(),
+            issuer: subject,
+            public_key: key.public_key().clone(),
+            not_before: now,
+            not_after: now.plus(std::time::Duration::from_secs(60)),
+            extensions: of_authority(&[7; 20], None).unwrap(),
+        };
+        let record = AuthorityRecord {
+            id: "sub-1".into(),
+            name: "Sub".into(),
+            description: None,
+            parent: Some("base".into()),
+            key: Some(stored),
+            certificate: signed(&content, &key).unwrap(),
+            issuers: vec![vec![7; 25_000]; 2],
+        };
+        let authority = Authority::load(record, Revision::from_bits(1)).unwrap().unwrap();
+        let information = authority.information(now).unwrap();
+        assert!(information.signing_certificate.is_some() && information.intermediates.is_none());
+    }
 }

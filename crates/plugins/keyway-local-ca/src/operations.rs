@@ -49,9 +49,7 @@ impl CertificateAuthority for LocalCa {
             return Ok(made.issued()?.into());
         }
         match read(&order.metadata, &order.context, self.configuration.most_days)? {
-            Readiness::Ready(request) => {
-                Ok(self.made(&order.id, &request, &order.context).await?.issued()?.into())
-            }
+            Readiness::Ready(request) => Ok(self.made(&order.id, &request, &order.context).await?.into()),
             Readiness::AwaitsRequest => {
                 let reason = "the host has made none";
                 Err(CertificateError::invalid("the request from the stored key", reason))

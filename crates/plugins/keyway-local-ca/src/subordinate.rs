@@ -124,7 +124,7 @@ impl LocalCa {
         if content.subject == content.issuer {
             return Err(invalid("the subject of the authority", "it is that of its parent"));
         }
-        Ok(AuthorityRecord {
+        let record = AuthorityRecord {
             id: id.to_owned(),
             name: request.name.clone(),
             description: request.description.clone(),
@@ -132,7 +132,9 @@ impl LocalCa {
             key: Some(stored),
             certificate: signed(&content, &parent.key)?,
             issuers: parent.chain(),
-        })
+        };
+        record.check_chain().map_err(|reason| invalid("the authority", reason))?;
+        Ok(record)
     }
 
     /// Deletes a subordinate authority: its key is destroyed, and its parent revokes its certificate.

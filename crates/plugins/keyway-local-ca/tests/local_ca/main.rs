@@ -1,6 +1,7 @@
 //! Tests the authority through its operations, over a storage that fails, and in TLS.
 
 mod certificates;
+mod chains;
 mod import;
 mod interruptions;
 mod records;
