@@ -1,14 +1,13 @@
 //! Writes many secrets in one commit.
 
 use keyway_secrets::{NewValue, SecretAddress, SecretChange, SecretHeader, SecretWrite, StoreError};
-use keyway_storage::{Batch, Expectation};
+use keyway_storage::{Batch, Expectation, Turn};
 
 use crate::commit::Committed;
 use crate::counters::Tally;
 use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::record::SecretRecord;
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 /// A write that has passed all checks that do not need the stored secret.
 enum Planned {

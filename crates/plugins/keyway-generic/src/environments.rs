@@ -4,7 +4,7 @@ use keyway_secrets::{
     Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, MAX_EXTERNAL_URL_BYTES,
     NewEnvironment, StoreError,
 };
-use keyway_storage::{Entry, Expectation};
+use keyway_storage::{Entry, Expectation, Turn};
 
 use crate::commit::Committed;
 use crate::counters::Tally;
@@ -12,7 +12,6 @@ use crate::environment_record::{EnvironmentRecord, misplaced};
 use crate::handle::{Handle, MAX_ATTEMPTS, View};
 use crate::secrets::cursor_key;
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 impl Handle {
     pub(crate) async fn page_of_environments(

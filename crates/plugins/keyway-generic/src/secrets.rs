@@ -7,14 +7,13 @@ use keyway_secrets::{
     Cursor, EnvironmentFilter, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, NewSecret, NewValue, Secret,
     SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, StoreError,
 };
-use keyway_storage::{Batch, Entry, Expectation, KeyRange};
+use keyway_storage::{Batch, Entry, Expectation, KeyRange, Turn};
 
 use crate::commit::Committed;
 use crate::counters::Tally;
 use crate::handle::{Handle, MAX_ATTEMPTS, StoreKeys, View};
 use crate::record::{SealedRecord, SecretRecord, exchanged};
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 impl View {
     /// Returns the value to store. If the caller gave none, generates it with the settings in force. The commit checks

@@ -12,7 +12,7 @@ use keyway_secrets::{
     Secret, SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, SecretWrite,
     StoreError, StoreInfo,
 };
-use keyway_storage::{Batch, CommitOutcome, Expectation, Limits, Pace, Storage};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Limits, Pace, Storage, Turn};
 use serde_json::{Map, Value};
 
 use crate::handle::{Handle, MAX_ATTEMPTS};
@@ -20,7 +20,6 @@ use crate::header::{Header, HeaderText};
 use crate::layout::NameIndex;
 use crate::sealed_settings::{self, StoreSettings};
 use crate::storage_error::from_storage;
-use crate::turn::Turn;
 
 /// A secret store of sealed records on a storage engine. Any plugin can open such a store.
 #[derive(Debug)]

@@ -6,10 +6,10 @@ use keyway_certificates::{
     Reconciled, Reconciliation, RenewalInformation, RenewalQuestion, RequestTypes, Support, async_trait,
 };
 use keyway_core::Timestamp;
-use keyway_storage::Pace;
+use keyway_storage::{Pace, let_others_run};
 
 use crate::client_request::{Readiness, read};
-use crate::local_ca::{LocalCa, pause};
+use crate::local_ca::LocalCa;
 use crate::renewal;
 use crate::subordinate::id_of;
 
@@ -69,7 +69,7 @@ impl CertificateAuthority for LocalCa {
         let now = self.clock.now();
         let mut all = Vec::new();
         for authority in self.all().await? {
-            pause().await;
+            let_others_run().await;
             all.push(authority.information(now)?);
         }
         Ok(all)

@@ -7,7 +7,7 @@ use der::asn1::{Any, BitString};
 use der::{AnyRef, Decode as _, Encode as _, Sequence, Tag};
 use keyway_certificates::{CaId, CertificateError};
 use keyway_core::Timestamp;
-use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Turn};
 use keyway_x509::issuing::{extensions, to_encoded, to_pem};
 use x509_cert::certificate::Version;
 use x509_cert::ext::Extensions;
@@ -141,6 +141,9 @@ impl LocalCa {
     }
 
     async fn sign_list(&self, ca: &CaId) -> Result<RevocationList, CertificateError> {
+        let list = self.records.key(Kind::List, ca.as_str());
+        let mut turn = Turn::default();
+        turn.yields_at(&list).await;
         for _ in 0..MAX_ATTEMPTS {
             let authority = self.authority(Some(ca)).await?;
             let ca = authority.record.id.as_str();
@@ -158,7 +161,7 @@ impl LocalCa {
             let der = signed(&authority, &next, self.revocations(ca).await?)
                 .map_err(|error| CertificateError::system("sign the revocation list", error))?;
             let mut batch = Batch::new()
-                .put(self.records.key(Kind::List, ca), next.encode(), expectation)
+                .put(list.clone(), next.encode(), expectation)
                 .check(self.records.key(Kind::Authority, ca), authority.revision);
             let stored = next.encode_signed(&der);
             // A list that is too large is not stored. A handle that finds no stored list signs a new one.
@@ -172,7 +175,7 @@ impl LocalCa {
                     self.lists.set(ca, next, list.clone());
                     return Ok(list);
                 }
-                CommitOutcome::Conflict { item: 0 } => {}
+                CommitOutcome::Conflict { item: 0 } => turn.lost_at(&list).await,
                 // The authority was deleted, or another one was created below it.
                 CommitOutcome::Conflict { .. } => self.forget(ca),
             }

@@ -4,6 +4,7 @@ mod certificates;
 mod chains;
 mod import;
 mod interruptions;
+mod many_writers;
 mod records;
 mod revocation;
 mod support;
