@@ -20,7 +20,7 @@ use crate::placement::Seen;
 use crate::problem::{ProblemDocument, ProblemKind};
 
 /// Makes the outcome of an order that must wait for the server.
-fn waiting(message: &str, retry_after: Option<Duration>) -> OrderOutcome {
+pub(crate) fn waiting(message: &str, retry_after: Option<Duration>) -> OrderOutcome {
     let waiting = Waiting::new(message);
     OrderOutcome::WaitingForCa(match retry_after {
         Some(delay) => waiting.retry_after(delay),

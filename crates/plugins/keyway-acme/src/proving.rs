@@ -128,11 +128,11 @@ impl Acme {
             let answer = match self.post(&url, Some(&json!({})), until).await {
                 // Some servers refuse a challenge that is not pending any more. Then an earlier call had its effect, and
                 // its answer was lost.
-                Err(Failure::Problem(problem)) => {
+                Err(refusal) if refusal.is_refusal() => {
                     let answer = self.post(&url, None, until).await?;
                     let challenge: Challenge = document(&answer, "a challenge")?;
                     if challenge.status == ChallengeStatus::Pending {
-                        return Err(problem.into());
+                        return Err(refusal);
                     }
                     answer
                 }

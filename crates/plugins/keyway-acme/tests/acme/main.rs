@@ -3,6 +3,7 @@
 mod accounts;
 mod cancellation;
 mod faults;
+mod gateway;
 mod life;
 mod orders;
 mod recovery;
