@@ -14,7 +14,6 @@ use crate::certificate;
 use crate::client::document;
 use crate::documents::{Authorization, OrderState, OrderStatus};
 use crate::failure::Failure;
-use crate::kept::Kept;
 use crate::order_request::{Readiness, read};
 use crate::placement::Seen;
 use crate::problem::{ProblemDocument, ProblemKind};
@@ -85,19 +84,13 @@ impl Acme {
             return Ok(outcome);
         }
         let is_made = matches!(outcome, OrderOutcome::Generated(_));
-        let kept_by_others = match (is_made, Kept(&order.plugin_meta).proofs().is_empty()) {
-            (false, false) => self.authorizations_of_others(&order.id).await?,
-            _ => BTreeSet::new(),
-        };
-        match self.proofs_removed(order, &kept_by_others).await {
-            Ok(()) => {}
+        match self.release(order, url, is_made).await {
+            Ok(()) => Ok(outcome),
             Err(CertificateError::Unavailable { retry_after, .. }) => {
-                return Ok(waiting("The order has ended, and is being cleaned up.", retry_after));
+                Ok(waiting("The order has ended, and is being cleaned up.", retry_after))
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        self.release(&order.id, url).await?;
-        Ok(outcome)
     }
 
     async fn advanced(

@@ -145,19 +145,19 @@ impl Acme {
         Ok(longest)
     }
 
-    /// Removes the proofs of an order, except the proofs for the authorizations in `except`.
+    /// Removes the proofs of an order, except the proofs for the authorizations in `except`, which stay in its data.
     pub(crate) async fn proofs_removed(
         &self,
         order: &CertificateOrder,
         except: &BTreeSet<String>,
     ) -> Result<(), CertificateError> {
         let kept = Kept(&order.plugin_meta);
-        for shown in kept.proofs() {
-            if let (Some((proof, _)), false) = (&shown.proof, except.contains(&shown.authorization)) {
-                self.responder.remove(proof).await?;
-            }
+        let is_kept = |shown: &ShownProof| except.contains(&shown.authorization);
+        let (stay, gone): (Vec<_>, Vec<_>) = kept.proofs().into_iter().partition(is_kept);
+        for (proof, _) in gone.iter().filter_map(|shown| shown.proof.as_ref()) {
+            self.responder.remove(proof).await?;
         }
-        kept.set_proofs(&[])
+        kept.set_proofs(&stay)
     }
 }
 

@@ -7,4 +7,5 @@ mod gateway;
 mod life;
 mod orders;
 mod recovery;
+mod shared_proofs;
 mod support;
