@@ -14,7 +14,7 @@ use crate::certificate;
 use crate::client::document;
 use crate::documents::{Authorization, OrderState, OrderStatus};
 use crate::failure::Failure;
-use crate::order_request::{Readiness, read};
+use crate::order_request::{AcmeRequest, Readiness, read};
 use crate::placement::Seen;
 use crate::problem::{ProblemDocument, ProblemKind};
 
@@ -134,12 +134,7 @@ impl Acme {
     /// Sends the request for the certificate. If the server says that the order is not ready, the order is read again:
     /// a call whose answer was lost may have finalized it.
     async fn finalized(&self, order: &CertificateOrder, seen: Seen, until: Instant) -> Result<Seen, Failure> {
-        let Readiness::Ready(request) =
-            read(&order.metadata, &order.context, &self.configuration.challenges)?
-        else {
-            return Err(CertificateError::invalid("the order", "it has no request any more").into());
-        };
-        let payload = json!({ "csr": URL_SAFE_NO_PAD.encode(request.request.as_der()) });
+        let payload = json!({ "csr": URL_SAFE_NO_PAD.encode(self.request(order)?.request.as_der()) });
         match self.post(&seen.state.finalize, Some(&payload), until).await {
             Ok(answer) => {
                 let state = document(&answer, "a finalized order")?;
@@ -147,6 +142,14 @@ impl Acme {
             }
             Err(failure) if failure.is(&ProblemKind::OrderNotReady) => self.seen(seen.url, until).await,
             Err(failure) => Err(failure),
+        }
+    }
+
+    /// Reads the request of a placed order.
+    pub(crate) fn request(&self, order: &CertificateOrder) -> Result<AcmeRequest, CertificateError> {
+        match read(&order.metadata, &order.context, &self.configuration.challenges)? {
+            Readiness::Ready(request) => Ok(*request),
+            _ => Err(CertificateError::invalid("the order", "it has no request any more")),
         }
     }
 

@@ -39,6 +39,8 @@ pub struct DoubleSettings {
     pub shares_authorizations: bool,
     /// Whether every proof counts as shown. This is for a host whose responder is not that of the server.
     pub sees_every_proof: bool,
+    /// The name that authorizations show in place of their own.
+    pub shown_name: Option<String>,
     /// Whether every proof is refused.
     pub refuses_proofs: bool,
     /// The external account that new accounts must be bound to.
@@ -66,6 +68,7 @@ impl Default for DoubleSettings {
             reuses_orders: false,
             shares_authorizations: false,
             sees_every_proof: false,
+            shown_name: None,
             refuses_proofs: false,
             external_account: None,
             responder_fails: false,
