@@ -67,6 +67,19 @@ impl Authority {
         from_encoded(&self.certificate.tbs_certificate().validity().not_before)
     }
 
+    /// Checks that the authority's certificate is valid now. Otherwise it signs nothing for others, because no verifier
+    /// accepts that now.
+    pub(crate) fn check_validity(&self, what: &'static str, now: Timestamp) -> Result<(), CertificateError> {
+        let reason = if now < self.not_before() {
+            "its certificate is not valid yet: correct the clock of the host"
+        } else if now >= self.not_after() {
+            "its certificate has expired: create or import another one"
+        } else {
+            return Ok(());
+        };
+        Err(CertificateError::not_ready(what, reason))
+    }
+
     /// Returns the authority's name, in the form that is used in the certificates that it signs.
     pub(crate) fn subject(&self) -> DistinguishedName {
         DistinguishedName::from(self.certificate.tbs_certificate().subject().clone())

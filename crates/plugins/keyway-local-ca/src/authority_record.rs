@@ -11,7 +11,7 @@ const SCHEMA: u8 = 1;
 
 /// An authority: its description, its certificate, and its key, which is destroyed when the authority is deleted.
 ///
-/// The record of a deleted authority stays without a key, so that its id is never used again.
+/// The record of a deleted authority stays without a key and certificates, so that its id is never used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuthorityRecord {
     pub(crate) id: String,

@@ -97,10 +97,7 @@ impl LocalCa {
         asked: Option<u32>,
     ) -> Result<(Timestamp, Timestamp), CertificateError> {
         let (now, end) = (self.clock.now(), authority.not_after());
-        if now >= end {
-            let reason = "its certificate has expired: create or import another one";
-            return Err(CertificateError::not_ready("the authority", reason));
-        }
+        authority.check_validity("the authority", now)?;
         // The last second belongs to the validity, so the duration is one second shorter.
         let lasts = days(asked.unwrap_or(self.configuration.days)).saturating_sub(Duration::from_secs(1));
         let last = now.plus(lasts);

@@ -88,7 +88,7 @@ impl LocalCa {
     /// times within half of `revocation_list_days`, and after each revocation.
     ///
     /// # Errors
-    /// As [`revocation_list`](Self::revocation_list). Lists that were signed before the error stay valid, and
+    /// As [`revocation_list`](Self::revocation_list). The lists of the other authorities are signed nevertheless, and
     /// `revocation_list` returns them.
     pub async fn renew_revocation_lists(&self) -> Result<Vec<(CaId, RevocationList)>, CertificateError> {
         Ok(self.renewed_lists().await?.0)
@@ -98,22 +98,32 @@ impl LocalCa {
     pub(crate) async fn renewed_lists(
         &self,
     ) -> Result<(Vec<(CaId, RevocationList)>, Option<Timestamp>), CertificateError> {
-        let (mut renewed, mut next) = (Vec::new(), None::<Timestamp>);
+        let (mut renewed, mut next, mut failed) = (Vec::new(), None::<Timestamp>, None);
         for authority in self.all().await? {
-            let (mut state, _) = self.list(&authority.record.id).await?;
-            if state.is_due(self.clock.now()) {
-                let ca = authority.id()?;
-                let list = match self.sign_list(&ca).await {
-                    // The authority was deleted after this call had listed the authorities.
-                    Err(CertificateError::UnknownCa { .. }) => continue,
-                    signed => signed?,
-                };
-                (state.this_update, state.next_update) = (list.this_update, list.next_update);
-                renewed.push((ca, list));
+            let ca = authority.id()?;
+            match self.renewed_list(&ca).await {
+                Ok((list, half)) => {
+                    renewed.extend(list.map(|list| (ca, list)));
+                    next = next.into_iter().chain([half]).min();
+                }
+                // The authority was deleted after this call had listed the authorities.
+                Err(CertificateError::UnknownCa { .. }) => {}
+                // The lists of the other authorities do not expire because of this one.
+                Err(error) => failed = failed.or(Some(error)),
             }
-            next = next.into_iter().chain([state.half()]).min();
         }
-        Ok((renewed, next))
+        failed.map_or(Ok((renewed, next)), Err)
+    }
+
+    /// Signs the list of an authority if it is due. Also returns the moment at which the next list will be due.
+    async fn renewed_list(&self, ca: &CaId) -> Result<(Option<RevocationList>, Timestamp), CertificateError> {
+        let (mut state, _) = self.list(ca.as_str()).await?;
+        if !state.is_due(self.clock.now()) {
+            return Ok((None, state.half()));
+        }
+        let list = self.sign_list(ca).await?;
+        (state.this_update, state.next_update) = (list.this_update, list.next_update);
+        Ok((Some(list), state.half()))
     }
 
     /// Returns the list that was signed last. Returns `None` if neither this handle nor the storage has it. An older

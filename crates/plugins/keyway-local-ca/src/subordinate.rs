@@ -105,9 +105,7 @@ impl LocalCa {
             );
         }
         let now = self.clock.now();
-        if now >= parent.not_after() {
-            return Err(CertificateError::not_ready("the parent", "its certificate has expired"));
-        }
+        parent.check_validity("the parent", now)?;
         let NewKey { key, stored, identifier } = self.new_key()?;
         let path_length = parent.path_length.map(|length| length - 1);
         let content = || {
@@ -174,7 +172,10 @@ impl LocalCa {
     }
 
     async fn deletion(&self, authority: &Authority, now: Timestamp) -> Result<Batch, CertificateError> {
-        let record = AuthorityRecord { key: None, ..authority.record.clone() };
+        // Only the id stays, so that deleted authorities do not make the reading of all others long.
+        let (description, certificate, issuers) = (None, Vec::new(), Vec::new());
+        let record =
+            AuthorityRecord { key: None, description, certificate, issuers, ..authority.record.clone() };
         let key = self.records.key(Kind::Authority, &record.id);
         let batch = Batch::new()
             .put(
