@@ -31,15 +31,15 @@ impl Crowd {
     }
 }
 
-/// A writer's turn to change a record that many writers of this process change at once. A writer takes its turn after it
-/// lost a race for the record, and keeps it until the turn is dropped at the end of the operation.
+/// A writer's turn to change a record that many writers of this process change at once. A writer takes its turn after
+/// it lost a race for the record, and keeps it until the turn is dropped at the end of the operation.
 ///
 /// An operation reads a record, decides, and commits with the revision that it read. If the commit is a conflict, the
-/// operation begins again, up to a number of times. Without turns, one writer of many can lose all its races. Writers of
-/// other processes take no turns.
+/// operation begins again, up to a number of times. Without turns, one writer of many can lose all its races. Writers
+/// of other processes take no turns.
 ///
-/// No method fails or blocks the thread. Dropping a future of a method, or the turn, gives the turn back. A writer with a
-/// turn whose future is not polled delays the other writers that lost a race (decision H295).
+/// No method fails or blocks the thread. Dropping a future of a method, or the turn, gives the turn back. A writer with
+/// a turn whose future is not polled delays the other writers that lost a race (decision H295).
 ///
 /// ```
 /// use keyway_storage::{Batch, CommitOutcome, Expectation, Memory, Storage, StorageError, Turn};

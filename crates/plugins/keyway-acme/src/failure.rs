@@ -93,14 +93,14 @@ impl Failure {
             retry_after.map_or(waiting.clone(), |delay| waiting.retry_after(delay))
         };
         Ok(match self {
-            Self::Unavailable { retry_after, .. } => OrderOutcome::CaUnavailable(later(retry_after)),
-            Self::Foreign { retry_after, .. } => OrderOutcome::CaUnavailable(later(retry_after)),
             Self::NoAnswer { .. } if is_placed => OrderOutcome::WaitingForCa(later(None)),
             Self::NoAnswer { .. } => OrderOutcome::CaUnavailable(later(None)),
             Self::Other(CertificateError::Unavailable { retry_after, .. }) if is_placed => {
                 OrderOutcome::WaitingForCa(later(retry_after))
             }
-            Self::Other(CertificateError::Unavailable { retry_after, .. }) => {
+            Self::Unavailable { retry_after, .. }
+            | Self::Foreign { retry_after, .. }
+            | Self::Other(CertificateError::Unavailable { retry_after, .. }) => {
                 OrderOutcome::CaUnavailable(later(retry_after))
             }
             Self::Problem(problem) => match problem.kind {

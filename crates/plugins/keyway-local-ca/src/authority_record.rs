@@ -31,7 +31,7 @@ pub(crate) struct AuthorityRecord {
 impl AuthorityRecord {
     /// Checks that a host accepts the chain of the certificates that the authority signs. The error is a reason.
     pub(crate) fn check_chain(&self) -> Result<(), String> {
-        let chain = [&[self.certificate.clone()], &self.issuers[..]].concat();
+        let chain = [std::slice::from_ref(&self.certificate), &self.issuers].concat();
         if is_acceptable_chain(&chain) {
             return Ok(());
         }

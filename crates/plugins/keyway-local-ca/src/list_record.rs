@@ -107,8 +107,8 @@ impl ListRecord {
         Ok(Self { number, changes, signed, this_update, next_update })
     }
 
-    /// Tells whether a new list must be signed: no list was signed yet, a revocation is missing in the last list, half of
-    /// that list's validity has passed, or the validity begins in the future, because the clock was set back.
+    /// Tells whether a new list must be signed: no list was signed yet, a revocation is missing in the last list, half
+    /// of that list's validity has passed, or the validity begins in the future, because the clock was set back.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
         self.number == 0 || self.signed != self.changes || now >= self.half() || now < self.this_update
     }

@@ -10,7 +10,7 @@ use pollster::block_on;
 
 use crate::support::{Client, Desk, create, intent, issued, order, root};
 
-/// The index of the kind in a key. Authorities are of kind 0, orders of kind 2, the states of revocation lists of kind 4.
+/// The index of the kind in a key. Authorities are of kind 0, orders of kind 2, states of revocation lists of kind 4.
 const KIND: usize = 16;
 
 fn entries(storage: &Arc<dyn Storage>, kind: u8) -> Vec<Entry> {
