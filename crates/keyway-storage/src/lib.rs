@@ -83,6 +83,7 @@ mod revision;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod storage;
+mod turn;
 
 pub use batch::{Batch, Expectation, Item, ItemAction};
 pub use error::StorageError;
@@ -95,3 +96,4 @@ pub use revision::Revision;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{CommitMode, Sqlite, SqliteOptions};
 pub use storage::{CommitOutcome, Entry, Limits, Pace, Page, Record, Storage};
+pub use turn::{Turn, let_others_run};

@@ -99,7 +99,7 @@
 //! | --- | --- |
 //! | a request, as PEM or as DER | [`CertificateRequest::MAX_BYTES`], 64 KiB |
 //! | a certificate, and all intermediate ones together | [`MAX_CHAIN_BYTES`], 64 KiB each |
-//! | intermediate certificates | 7 |
+//! | intermediate certificates | [`MAX_INTERMEDIATES`], 7 |
 //! | a private key, as PEM | [`PrivateKey::MAX_BYTES`], 16 KiB |
 //! | the text of a distinguished name | [`DistinguishedName::MAX_BYTES`], 8 KiB |
 //!
@@ -127,8 +127,8 @@ pub use alternative_name::{AlternativeName, InvalidName};
 pub use distinguished_name::{DistinguishedName, DistinguishedNameError, DistinguishedNameFault};
 pub use error::RequestError;
 pub use issued::{
-    Expected, IssuedFacts, IssuedFault, MAX_CHAIN_BYTES, Place, certificates_of_pem, check_issued,
-    check_issuer,
+    Expected, IssuedFacts, IssuedFault, MAX_CHAIN_BYTES, MAX_INTERMEDIATES, Place, certificates_of_pem,
+    check_issued, check_issuer,
 };
 pub use new_request::NewRequestError;
 pub use pem::PemError;

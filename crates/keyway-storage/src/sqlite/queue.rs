@@ -10,11 +10,9 @@
 //! without success, or if a future is dropped before it led.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -25,7 +23,7 @@ use super::file::{self, Presence};
 use super::readers::Readers;
 use super::writer::Writer;
 use super::{CommitMode, Sqlite, SqliteOptions};
-use crate::{Batch, CommitOutcome, StorageError};
+use crate::{Batch, CommitOutcome, StorageError, let_others_run};
 
 /// How long a caller's own thread waits for another process before the writer thread takes over the wait. A few
 /// transactions take this long.
@@ -205,20 +203,6 @@ impl Drop for CallTheThread<'_> {
             self.shared.called.notify_one();
         }
     }
-}
-
-/// Yields once to the other tasks of the executor.
-async fn let_others_run() {
-    let mut waited = false;
-    poll_fn(|context| {
-        if waited {
-            return Poll::Ready(());
-        }
-        waited = true;
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 /// The size limits of one transaction.

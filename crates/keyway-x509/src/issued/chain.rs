@@ -14,10 +14,6 @@ use super::{IssuedFault, Place};
 use crate::certificate::Certificate;
 use crate::signature::SignatureFault;
 
-/// The maximum number of intermediate certificates: the six that `webpki` follows, and the last one, which counts as
-/// the anchor.
-pub(super) const MOST_INTERMEDIATES: usize = 7;
-
 /// Checks that each certificate after the first belongs to an authority that signed the certificate before it, and that
 /// may sign it.
 pub(super) fn check(chain: &[Certificate<'_>], now: Timestamp) -> Result<(), IssuedFault> {

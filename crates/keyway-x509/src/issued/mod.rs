@@ -21,6 +21,10 @@ use crate::{PublicKey, pem};
 /// The maximum length in bytes of a PEM text with certificates.
 pub const MAX_CHAIN_BYTES: usize = 64 << 10;
 
+/// The maximum number of intermediate certificates: the six that `webpki` follows, and the last one, which counts as
+/// the anchor.
+pub const MAX_INTERMEDIATES: usize = 7;
+
 /// The only label of a certificate.
 const LABELS: [&str; 1] = ["CERTIFICATE"];
 
@@ -105,8 +109,8 @@ fn decode(certificate: &str, intermediates: Option<&str>) -> Result<Vec<Wiped<Ve
         let blocks = pem::labeled(intermediates, &LABELS).map_err(IssuedFault::IntermediatesPem)?;
         ders.extend(blocks.into_iter().map(|block| block.der));
     }
-    if ders.len() > chain::MOST_INTERMEDIATES + 1 {
-        return Err(IssuedFault::TooManyIntermediates { most: chain::MOST_INTERMEDIATES });
+    if ders.len() > MAX_INTERMEDIATES + 1 {
+        return Err(IssuedFault::TooManyIntermediates { most: MAX_INTERMEDIATES });
     }
     Ok(ders)
 }

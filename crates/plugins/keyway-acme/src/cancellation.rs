@@ -54,6 +54,12 @@ impl Acme {
         url: &str,
         until: Instant,
     ) -> Result<Option<OrderOutcome>, Failure> {
+        // The checkpoint stores that the order is being canceled. Otherwise, after a kill, an order whose
+        // authorizations are deactivated would look like one that the server refused.
+        order.plugin_meta.checkpoint().await?;
+        // The proofs do not wait for the server.
+        let others = self.authorizations_of_others(&order.id).await?;
+        self.proofs_removed(order, &others).await?;
         let seen = self.seen(url.to_owned(), until).await?;
         match seen.state.status {
             OrderStatus::Invalid => return Ok(None),
@@ -62,11 +68,6 @@ impl Acme {
                 return Ok(Some(self.gone_on(order, seen, until).await?));
             }
         }
-        // The checkpoint stores that the order is being canceled. Otherwise, after a kill, an order whose
-        // authorizations are deactivated would look like one that the server refused.
-        order.plugin_meta.checkpoint().await?;
-        let others = self.authorizations_of_others(&order.id).await?;
-        self.proofs_removed(order, &others).await?;
         for authorization in seen.state.authorizations.iter().filter(|url| !others.contains(*url)) {
             let payload = json!({ "status": "deactivated" });
             match self.post(authorization, Some(&payload), until).await {

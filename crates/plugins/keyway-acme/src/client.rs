@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_json::error::Category;
 
 use crate::account_key::AccountKey;
 use crate::documents::Directory;
@@ -72,8 +73,14 @@ impl Client {
             let nonce = self.nonce(until)?;
             let request = sign(credentials.key, credentials.signer, Some(&nonce), url, payload)?;
             let mut answer = self.http.post(url, &request.to_string(), until)?;
-            if let Some(nonce) = answer.nonce.take() {
-                self.keep(nonce);
+            match answer.nonce.take() {
+                Some(nonce) => self.keep(nonce),
+                // A server gives a nonce with every success (RFC 8555, section 6.5).
+                None if is_success(answer.status) => {
+                    let reason = "a success without a nonce".to_owned();
+                    return Err(Failure::Foreign { retry_after: answer.retry_after, reason });
+                }
+                None => {}
             }
             match accepted(answer) {
                 Err(failure) if failure.is(&ProblemKind::BadNonce) => last = Some(failure),
@@ -90,7 +97,8 @@ impl Client {
             return Ok(nonce);
         }
         let answer = accepted(self.http.head(&self.directory(until)?.new_nonce, until)?)?;
-        answer.nonce.ok_or(Failure::Protocol("newNonce gives no nonce"))
+        let reason = "newNonce gives no nonce".to_owned();
+        answer.nonce.ok_or(Failure::Foreign { retry_after: answer.retry_after, reason })
     }
 
     fn keep(&self, nonce: String) {
@@ -102,15 +110,18 @@ impl Client {
     }
 }
 
-/// Reads the document of an answer.
+/// Reads the document of an answer. An answer that is no JSON is not that of an ACME server.
 pub(crate) fn document<T: DeserializeOwned>(answer: &Answer, what: &'static str) -> Result<T, Failure> {
-    serde_json::from_slice(&answer.body).map_err(|_| Failure::Protocol(what))
+    serde_json::from_slice(&answer.body).map_err(|error| match error.classify() {
+        Category::Data => Failure::Protocol(what),
+        _ => Failure::Foreign { retry_after: answer.retry_after, reason: format!("{what} is not JSON") },
+    })
 }
 
 /// Returns an answer with a status of success, or the failure that the answer means.
 fn accepted(answer: Answer) -> Result<Answer, Failure> {
     let status = answer.status;
-    if (200..300).contains(&status) {
+    if is_success(status) {
         return Ok(answer);
     }
     let problem = Problem::read(status, &answer.body);
@@ -120,9 +131,15 @@ fn accepted(answer: Answer) -> Result<Answer, Failure> {
     } else if !(400..500).contains(&status) {
         // A redirect comes from a gateway, for example to a page of maintenance.
         Failure::NoAnswer { reason: problem.to_string() }
-    } else {
+    } else if problem.has_type() {
         problem.into()
+    } else {
+        Failure::Foreign { retry_after: answer.retry_after, reason: format!("status {status}") }
     })
+}
+
+fn is_success(status: u16) -> bool {
+    (200..300).contains(&status)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -151,6 +168,25 @@ mod tests {
         }
         assert!(matches!(accepted(answer(500, "")), Err(Failure::NoAnswer { .. })));
         assert!(matches!(accepted(answer(302, "")), Err(Failure::NoAnswer { .. })));
-        assert!(matches!(accepted(answer(404, "")), Err(Failure::Problem(_))));
+        for (status, body) in [
+            (404, ""),
+            (403, "<html>Log in first</html>"),
+            (407, r#"{"detail": "no type"}"#),
+            (400, r#"{"type": "about:blank", "title": "Bad Request"}"#),
+        ] {
+            assert!(matches!(accepted(answer(status, body)), Err(Failure::Foreign { .. })), "{status}");
+        }
+        for kind in ["urn:ietf:params:acme:error:malformed", "https://ca.example.com/errors/closed"] {
+            let body = serde_json::json!({ "type": kind }).to_string();
+            assert!(matches!(accepted(answer(404, &body)), Err(Failure::Problem(_))), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_page_in_place_of_a_document_is_not_of_the_server() {
+        let read = |body| document::<Directory>(&answer(200, body), "its directory");
+        assert!(matches!(read("<html>Maintenance</html>"), Err(Failure::Foreign { .. })));
+        assert!(matches!(read(""), Err(Failure::Foreign { .. })));
+        assert!(matches!(read("{}"), Err(Failure::Protocol(_))));
     }
 }

@@ -1,5 +1,7 @@
 //! The objects of an ACME server (RFC 8555, section 7.1).
 
+use std::net::IpAddr;
+
 use serde::{Deserialize, Serialize};
 
 use crate::problem::ProblemDocument;
@@ -22,6 +24,19 @@ pub(crate) struct Identifier {
     #[serde(rename = "type")]
     pub(crate) kind: String,
     pub(crate) value: String,
+}
+
+impl Identifier {
+    /// Tells whether an authorization for `proved` is for this name. The authorization of a wildcard has the name
+    /// without `*.`.
+    pub(crate) fn is_proved_by(&self, proved: &Self) -> bool {
+        let plain = self.value.strip_prefix("*.").unwrap_or(&self.value);
+        let is_same = match (plain.parse::<IpAddr>(), proved.value.parse::<IpAddr>()) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => plain.eq_ignore_ascii_case(&proved.value),
+        };
+        is_same && self.kind == proved.kind
+    }
 }
 
 /// An account. The list of its orders is optional.
@@ -146,6 +161,22 @@ mod tests {
 
     fn name(value: &str) -> Identifier {
         Identifier { kind: "dns".into(), value: value.into() }
+    }
+
+    #[test]
+    fn an_authorization_is_for_a_name_of_its_order() {
+        let ip = |value: &str| Identifier { kind: "ip".into(), value: value.into() };
+        assert!(name("Door.example").is_proved_by(&name("door.EXAMPLE")));
+        assert!(name("*.door.example").is_proved_by(&name("door.example")));
+        assert!(ip("2001:db8::1").is_proved_by(&ip("2001:0DB8:0::1")));
+        for (asked, proved) in [
+            (name("door.example"), name("example")),
+            (name("door.example"), name("door.example/../x")),
+            (name("door.example"), name("*.door.example")),
+            (ip("192.0.2.1"), name("192.0.2.1")),
+        ] {
+            assert!(!asked.is_proved_by(&proved), "{asked:?} {proved:?}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::account_key::AccountKeyError;
 use crate::problem::{Problem, ProblemKind};
 
 const SERVER: &str = "the ACME server";
-const UNREACHED: &str = "The certificate authority cannot be reached at the moment.";
+pub(crate) const UNREACHED: &str = "The certificate authority cannot be reached at the moment.";
 
 /// The failure of a request or of a step.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,10 @@ pub(crate) enum Failure {
     /// There was no answer, a redirect, or the server answered that it had an error. The request may have had its effect.
     #[error("the ACME server gave no usable answer: {reason}")]
     NoAnswer { reason: String },
+    /// Another server answered in place of the ACME server, for example a gateway or a captive portal. The request may
+    /// have had its effect.
+    #[error("the answer is not that of an ACME server: {reason}")]
+    Foreign { retry_after: Option<Duration>, reason: String },
     /// The server refused the request.
     #[error(transparent)]
     Problem(#[from] Problem),
@@ -42,6 +46,11 @@ impl Failure {
         matches!(self, Self::Problem(problem) if problem.kind == *kind)
     }
 
+    /// Tells whether the ACME server, or a server in its place, refused the request.
+    pub(crate) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Problem(_) | Self::Foreign { .. })
+    }
+
     /// Tells whether the request certainly had no effect at the server.
     pub(crate) const fn leaves_nothing(&self) -> bool {
         matches!(self, Self::Unavailable { .. } | Self::Problem(_))
@@ -53,7 +62,9 @@ impl Failure {
             Self::Unavailable { retry_after, reason } => {
                 CertificateError::Unavailable { what: SERVER, retry_after, source: Some(reason.into()) }
             }
-            Self::NoAnswer { reason } => CertificateError::system("get an answer of its ACME server", reason),
+            Self::NoAnswer { reason } | Self::Foreign { reason, .. } => {
+                CertificateError::system("get an answer of its ACME server", reason)
+            }
             Self::Protocol(what) => CertificateError::system("understand its ACME server", what),
             Self::Other(error) => error,
             Self::Problem(problem) => match problem.kind {
@@ -74,20 +85,22 @@ impl Failure {
 
     /// Converts the failure to the outcome or the error of a call for an order. `is_placed` tells whether the server
     /// has the order. If so, and a request got no answer or a system of the host is unavailable, the order waits and is
-    /// checked again later.
+    /// checked again later. If another server answered, the authority is unavailable, and the host limits the number of
+    /// attempts (decisions B7 and H305).
     pub(crate) fn into_outcome(self, is_placed: bool) -> Result<OrderOutcome, CertificateError> {
         let later = |retry_after: Option<Duration>| {
             let waiting = Waiting::new(UNREACHED);
             retry_after.map_or(waiting.clone(), |delay| waiting.retry_after(delay))
         };
         Ok(match self {
-            Self::Unavailable { retry_after, .. } => OrderOutcome::CaUnavailable(later(retry_after)),
             Self::NoAnswer { .. } if is_placed => OrderOutcome::WaitingForCa(later(None)),
             Self::NoAnswer { .. } => OrderOutcome::CaUnavailable(later(None)),
             Self::Other(CertificateError::Unavailable { retry_after, .. }) if is_placed => {
                 OrderOutcome::WaitingForCa(later(retry_after))
             }
-            Self::Other(CertificateError::Unavailable { retry_after, .. }) => {
+            Self::Unavailable { retry_after, .. }
+            | Self::Foreign { retry_after, .. }
+            | Self::Other(CertificateError::Unavailable { retry_after, .. }) => {
                 OrderOutcome::CaUnavailable(later(retry_after))
             }
             Self::Problem(problem) => match problem.kind {
@@ -134,6 +147,18 @@ mod tests {
         assert!(matches!(failure().into_outcome(true), Ok(OrderOutcome::WaitingForCa(_))));
         assert!(matches!(failure().into_outcome(false), Ok(OrderOutcome::CaUnavailable(_))));
         assert_eq!(failure().into_error().effect(), Effect::Unknown);
+    }
+
+    #[test]
+    fn the_answer_of_another_server_is_a_failure_that_the_host_counts() {
+        let delay = Some(Duration::from_secs(9));
+        let failure = || Failure::Foreign { retry_after: delay, reason: "404".into() };
+        for is_placed in [false, true] {
+            let outcome = failure().into_outcome(is_placed).unwrap();
+            assert!(matches!(outcome, OrderOutcome::CaUnavailable(waiting) if waiting.retry_after == delay));
+        }
+        assert_eq!(failure().into_error().effect(), Effect::Unknown);
+        assert!(failure().is_refusal() && !failure().leaves_nothing());
     }
 
     #[test]

@@ -79,8 +79,11 @@ impl Kept<'_> {
             self.0.remove(PROOFS);
             return Ok(());
         }
-        let text = serde_json::to_string(proofs)
-            .map_err(|error| CertificateError::system("write down its proofs", error))?;
-        Ok(self.0.set(PROOFS, text)?)
+        Ok(self.0.set(PROOFS, written(proofs)?)?)
     }
+}
+
+/// Writes proofs as JSON.
+pub(crate) fn written(proofs: &[ShownProof]) -> Result<String, CertificateError> {
+    serde_json::to_string(proofs).map_err(|error| CertificateError::system("write down its proofs", error))
 }

@@ -4,14 +4,18 @@ use std::collections::BTreeSet;
 
 use keyway_certificates::{CertificateError, CertificateOrder, OrderId};
 use keyway_core::codec::{Malformed, Reader, put_text, put_u32};
-use keyway_storage::Expectation;
+use keyway_storage::{Batch, Expectation, Revision};
 
 use crate::acme::Acme;
 use crate::documents::OrderState;
-use crate::kept::Kept;
-use crate::records::{Kind, corrupt};
+use crate::kept::{Kept, ShownProof, written};
+use crate::records::{Content, Kind, corrupt};
 
-const SCHEMA: u8 = 1;
+/// The schema of the record. Records of schema 1 have no inherited proofs.
+const SCHEMA: u8 = 2;
+/// The maximum number of attempts to remove an order's records. An attempt fails if another order that uses the same
+/// authorizations ends at the same time.
+const MAX_ATTEMPTS: usize = 16;
 
 /// An open order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,10 +26,12 @@ pub(crate) struct OpenOrder {
     pub(crate) url: String,
     /// The URLs of the order's authorizations. Orders of one account may share authorizations.
     pub(crate) authorizations: Vec<String>,
+    /// The proofs of orders that ended earlier and used the same authorizations. This order removes them when it ends.
+    pub(crate) inherited: Vec<ShownProof>,
 }
 
 impl OpenOrder {
-    fn encode(&self) -> Vec<u8> {
+    fn encode(&self) -> Result<Vec<u8>, CertificateError> {
         let mut out = vec![SCHEMA];
         put_text(&mut out, &self.id);
         put_text(&mut out, &self.url);
@@ -33,20 +39,25 @@ impl OpenOrder {
         for authorization in &self.authorizations {
             put_text(&mut out, authorization);
         }
-        out
+        put_text(&mut out, &written(&self.inherited)?);
+        Ok(out)
     }
 
     fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        if reader.byte()? != SCHEMA {
-            return Err(Malformed { expected: "schema 1: use a newer program" });
+        let schema = reader.byte()?;
+        if !(1..=SCHEMA).contains(&schema) {
+            return Err(Malformed { expected: "schema 1 or 2: use a newer program" });
         }
         let (id, url) = (reader.text()?.to_owned(), reader.text()?.to_owned());
         let count = reader.u32()?;
         let authorizations =
             (0..count).map(|_| reader.text().map(str::to_owned)).collect::<Result<_, _>>()?;
+        let inherited = if schema == 1 { "[]" } else { reader.text()? };
+        let inherited =
+            serde_json::from_str(inherited).map_err(|_| Malformed { expected: "a list of proofs" })?;
         reader.end()?;
-        Ok(Self { id, url, authorizations })
+        Ok(Self { id, url, authorizations, inherited })
     }
 }
 
@@ -57,9 +68,10 @@ impl Acme {
         if let Some(url) = kept.order() {
             return Ok(Some(url));
         }
-        let key = self.records.key(Kind::Order, order.id.as_str().as_bytes());
-        let Some((content, _)) = self.records.get(&key).await? else { return Ok(None) };
-        let open = OpenOrder::decode(&content).map_err(|error| corrupt(error.to_string()))?;
+        let key = self.order_key(order.id.as_str());
+        let Some((open, _)) = self.records.get(&key).await?.map(decoded).transpose()? else {
+            return Ok(None);
+        };
         kept.set_order(&open.url)?;
         Ok(Some(open.url))
     }
@@ -73,12 +85,13 @@ impl Acme {
         state: &OrderState,
     ) -> Result<bool, CertificateError> {
         let authorizations = state.authorizations.clone();
-        let open = OpenOrder { id: id.as_str().to_owned(), url: url.to_owned(), authorizations };
-        let order = self.records.key(Kind::Order, id.as_str().as_bytes());
+        let inherited = Vec::new();
+        let open = OpenOrder { id: id.as_str().to_owned(), url: url.to_owned(), authorizations, inherited };
+        let order = self.order_key(id.as_str());
         let claim = self.records.key(Kind::Claim, url.as_bytes());
         let absent = Expectation::Absent;
         let records =
-            [(&order[..], &open.encode()[..], absent), (&claim[..], id.as_str().as_bytes(), absent)];
+            [(&order[..], &open.encode()?[..], absent), (&claim[..], id.as_str().as_bytes(), absent)];
         Ok(self.records.put(&records).await? || self.claimant(url).await?.as_deref() == Some(id.as_str()))
     }
 
@@ -92,10 +105,65 @@ impl Acme {
             .transpose()
     }
 
-    /// Removes the claim and the record of an order that has ended.
-    pub(crate) async fn release(&self, id: &OrderId, url: &str) -> Result<(), CertificateError> {
-        let order = self.records.key(Kind::Order, id.as_str().as_bytes());
-        self.records.remove([order, self.records.key(Kind::Claim, url.as_bytes())]).await
+    /// Removes the proofs, the claim and the record of an order that has ended.
+    ///
+    /// The server may still check an authorization that another open order uses, too. Then the proof stays, and the
+    /// other order inherits it in the same commit that removes this order's record. If the certificate was made, all
+    /// authorizations are valid, so no other order needs their proofs.
+    pub(crate) async fn release(
+        &self,
+        order: &CertificateOrder,
+        url: &str,
+        is_made: bool,
+    ) -> Result<(), CertificateError> {
+        let kept = Kept(&order.plugin_meta);
+        let (id, claim) = (self.order_key(order.id.as_str()), self.records.key(Kind::Claim, url.as_bytes()));
+        for _ in 0..MAX_ATTEMPTS {
+            let own = self.records.get(&id).await?.map(decoded).transpose()?;
+            let mut proofs = kept.proofs();
+            proofs.extend(own.iter().flat_map(|(own, _)| own.inherited.clone()));
+            let needed_by_none = is_made || proofs.is_empty();
+            let mut others = if needed_by_none { Vec::new() } else { self.others(&order.id).await? };
+            let mut heirs = BTreeSet::new();
+            for shown in proofs {
+                let Some((proof, _)) = &shown.proof else { continue };
+                let uses = |(other, _): &(OpenOrder, _)| other.authorizations.contains(&shown.authorization);
+                let Some(heir) = others.iter().position(uses) else {
+                    self.responder.remove(proof).await?;
+                    continue;
+                };
+                if !others[heir].0.inherited.contains(&shown) {
+                    others[heir].0.inherited.push(shown);
+                    heirs.insert(heir);
+                }
+            }
+            let expected = own.map_or(Expectation::Any, |(_, revision)| Expectation::Revision(revision));
+            let batch = Batch::new().delete(id.clone(), expected).delete(claim.clone(), Expectation::Any);
+            let heirs = heirs.into_iter().map(|at| {
+                let (heir, revision) = &others[at];
+                Ok((self.order_key(&heir.id), heir.encode()?, Expectation::Revision(*revision)))
+            });
+            let heirs = heirs.collect::<Result<Vec<_>, CertificateError>>()?;
+            let heirs: Vec<_> = heirs.iter().map(|(key, heir, at)| (&key[..], &heir[..], *at)).collect();
+            if self.records.commit(batch, &heirs).await? {
+                return kept.set_proofs(&[]);
+            }
+        }
+        Err(CertificateError::Unavailable {
+            what: "the records of the open orders, which many change at once,",
+            retry_after: None,
+            source: None,
+        })
+    }
+
+    fn order_key(&self, id: &str) -> Vec<u8> {
+        self.records.key(Kind::Order, id.as_bytes())
+    }
+
+    /// Returns all open orders except the order `id`.
+    async fn others(&self, id: &OrderId) -> Result<Vec<(OpenOrder, Revision)>, CertificateError> {
+        let all = self.records.all(Kind::Order).await?.into_iter().map(decoded);
+        all.filter(|open| open.as_ref().map_or(true, |(open, _)| open.id != id.as_str())).collect()
     }
 
     /// Returns the authorizations of all open orders except the order `id`.
@@ -103,15 +171,13 @@ impl Acme {
         &self,
         id: &OrderId,
     ) -> Result<BTreeSet<String>, CertificateError> {
-        let mut used = BTreeSet::new();
-        for content in self.records.all(Kind::Order).await? {
-            let open = OpenOrder::decode(&content).map_err(|error| corrupt(error.to_string()))?;
-            if open.id != id.as_str() {
-                used.extend(open.authorizations);
-            }
-        }
-        Ok(used)
+        Ok(self.others(id).await?.into_iter().flat_map(|(open, _)| open.authorizations).collect())
     }
+}
+
+fn decoded((content, revision): Content) -> Result<(OpenOrder, Revision), CertificateError> {
+    let open = OpenOrder::decode(&content).map_err(|error| corrupt(error.to_string()))?;
+    Ok((open, revision))
 }
 
 #[cfg(test)]
@@ -119,14 +185,30 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::responder::Proof;
+
+    #[test]
+    fn a_record_of_the_first_schema_has_no_inherited_proofs() {
+        let (id, url) = ("order-1".to_owned(), "https://ca.example.com/order/1".to_owned());
+        let order = OpenOrder { id, url, authorizations: vec!["a".into()], inherited: Vec::new() };
+        let mut encoded = order.encode().unwrap();
+        encoded.truncate(encoded.len() - "[]".len() - 4);
+        encoded[0] = 1;
+        assert_eq!(OpenOrder::decode(&encoded).unwrap(), order);
+    }
 
     proptest! {
         #[test]
         fn a_record_is_read_as_it_was_written(
             id in ".*", url in ".*", authorizations in prop::collection::vec(".*", 0..4),
+            names in prop::collection::vec((".*", ".*", ".*"), 0..3),
         ) {
-            let order = OpenOrder { id, url, authorizations };
-            let encoded = order.encode();
+            let inherited = |(authorization, name, value)| ShownProof {
+                authorization, proof: Some((Proof::Txt { name, value }, "challenge".into())), is_announced: true,
+            };
+            let inherited = names.into_iter().map(inherited).collect();
+            let order = OpenOrder { id, url, authorizations, inherited };
+            let encoded = order.encode().unwrap();
             prop_assert_eq!(&OpenOrder::decode(&encoded).unwrap(), &order);
             for length in 0..encoded.len() {
                 prop_assert!(OpenOrder::decode(&encoded[..length]).is_err());

@@ -9,10 +9,11 @@ use crate::acme::Acme;
 use crate::certificate;
 use crate::client::document;
 use crate::documents::{AccountState, Identifier, OrderList, OrderState, OrderStatus};
-use crate::failure::Failure;
+use crate::failure::{Failure, UNREACHED};
 use crate::http::Answer;
 use crate::kept::Kept;
 use crate::order_request::{AcmeRequest, Readiness, read};
+use crate::progress::waiting;
 
 /// The maximum number of an account's orders that are read to find an order whose placing got no answer. If the order
 /// is not found among them, the plugin places another one. This is harmless, because the lost order is never finalized.
@@ -34,7 +35,7 @@ impl Acme {
     pub(crate) async fn issued(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
         let until = self.until();
         if let Some(url) = self.placed(order).await? {
-            return self.looked_at(order, url, until).await;
+            return as_placed(self.looked_at(order, url, until).await);
         }
         let request = match read(&order.metadata, &order.context, &self.configuration.challenges)? {
             Readiness::Ready(request) => request,
@@ -45,14 +46,14 @@ impl Acme {
             }
         };
         match self.place(order, &request, until).await {
-            Ok(Some(seen)) => self.gone_on(order, seen, until).await,
+            Ok(Some(seen)) => as_placed(self.gone_on(order, seen, until).await),
             // The server answered the request for a new order with an open order for the same names, and another order
             // of the host has claimed that one. Some servers answer in this way.
             Ok(None) => {
                 let message = "Another order for the same names is open at the certificate authority.";
                 Ok(OrderOutcome::WaitingForCa(Waiting::new(message).retry_method(RetryMethod::Issue)))
             }
-            Err(failure) => failure.into_outcome(false),
+            Err(failure) => failure.into_outcome(Kept(&order.plugin_meta).order().is_some()),
         }
     }
 
@@ -101,7 +102,7 @@ impl Acme {
         match self.post(&directory.new_order, Some(&payload), until).await {
             // The server may refuse the order only because of the replacement: the certificate was replaced before, or
             // belongs to another account. So the order is placed again without the replacement.
-            Err(Failure::Problem(_)) if replaced.is_some() => {
+            Err(failure) if replaced.is_some() && failure.is_refusal() => {
                 let payload = json!({ "identifiers": request.names });
                 self.post(&directory.new_order, Some(&payload), until).await
             }
@@ -111,7 +112,21 @@ impl Acme {
 
     /// Searches the account's orders for an open order for the same names that no other order of the host has claimed,
     /// and claims it. Returns `None` if no such order is found, for example because the server keeps no list of orders.
+    ///
+    /// A list that is refused or cannot be understood counts as none, because the order would wait for it for ever.
     pub(crate) async fn found(
+        &self,
+        order: &CertificateOrder,
+        names: &[Identifier],
+        until: Instant,
+    ) -> Result<Option<Seen>, Failure> {
+        match self.found_in_list(order, names, until).await {
+            Err(Failure::Problem(_) | Failure::Foreign { .. } | Failure::Protocol(_)) => Ok(None),
+            found => found,
+        }
+    }
+
+    async fn found_in_list(
         &self,
         order: &CertificateOrder,
         names: &[Identifier],
@@ -136,7 +151,7 @@ impl Acme {
                 let seen = match self.seen(url, until).await {
                     Ok(seen) => seen,
                     // The server lists an order that it no longer keeps.
-                    Err(Failure::Problem(_)) => continue,
+                    Err(failure) if failure.is_refusal() => continue,
                     Err(failure) => return Err(failure),
                 };
                 let is_open = matches!(seen.state.status, OrderStatus::Pending | OrderStatus::Ready);
@@ -163,5 +178,15 @@ impl Acme {
     pub(crate) fn is_late(&self, until: Instant) -> bool {
         let left = until.saturating_duration_since(Instant::now());
         left < Duration::from_secs(self.configuration.call_seconds.into()) / 4
+    }
+}
+
+/// Tells the host that the server has the order, also if the server cannot be reached. Otherwise a cancel would not
+/// reach the plugin, and the proofs of the order would stay.
+fn as_placed(outcome: Result<OrderOutcome, CertificateError>) -> Result<OrderOutcome, CertificateError> {
+    match outcome {
+        Ok(OrderOutcome::CaUnavailable(waiting)) => Ok(OrderOutcome::WaitingForCa(waiting)),
+        Err(CertificateError::Unavailable { retry_after, .. }) => Ok(waiting(UNREACHED, retry_after)),
+        outcome => outcome,
     }
 }

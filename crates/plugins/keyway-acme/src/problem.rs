@@ -133,6 +133,12 @@ impl Problem {
         Self { kind: ProblemKind::from_type(&document.r#type), status, detail, instance: document.instance }
     }
 
+    /// Tells whether the error has a type, as every error of an ACME server has (RFC 8555, section 6.7). An error
+    /// without one comes from another server, such as a gateway.
+    pub(crate) fn has_type(&self) -> bool {
+        !matches!(&self.kind, ProblemKind::Other(name) if matches!(name.as_str(), "" | "about:blank"))
+    }
+
     /// Returns the sentence for the client of an order.
     pub(crate) fn client_message(&self) -> String {
         let mut text = "The certificate authority refused".to_owned();

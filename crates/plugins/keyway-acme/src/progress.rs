@@ -14,13 +14,12 @@ use crate::certificate;
 use crate::client::document;
 use crate::documents::{Authorization, OrderState, OrderStatus};
 use crate::failure::Failure;
-use crate::kept::Kept;
-use crate::order_request::{Readiness, read};
+use crate::order_request::{AcmeRequest, Readiness, read};
 use crate::placement::Seen;
 use crate::problem::{ProblemDocument, ProblemKind};
 
 /// Makes the outcome of an order that must wait for the server.
-fn waiting(message: &str, retry_after: Option<Duration>) -> OrderOutcome {
+pub(crate) fn waiting(message: &str, retry_after: Option<Duration>) -> OrderOutcome {
     let waiting = Waiting::new(message);
     OrderOutcome::WaitingForCa(match retry_after {
         Some(delay) => waiting.retry_after(delay),
@@ -85,19 +84,13 @@ impl Acme {
             return Ok(outcome);
         }
         let is_made = matches!(outcome, OrderOutcome::Generated(_));
-        let kept_by_others = match (is_made, Kept(&order.plugin_meta).proofs().is_empty()) {
-            (false, false) => self.authorizations_of_others(&order.id).await?,
-            _ => BTreeSet::new(),
-        };
-        match self.proofs_removed(order, &kept_by_others).await {
-            Ok(()) => {}
+        match self.release(order, url, is_made).await {
+            Ok(()) => Ok(outcome),
             Err(CertificateError::Unavailable { retry_after, .. }) => {
-                return Ok(waiting("The order has ended, and is being cleaned up.", retry_after));
+                Ok(waiting("The order has ended, and is being cleaned up.", retry_after))
             }
-            Err(error) => return Err(error),
+            Err(error) => Err(error),
         }
-        self.release(&order.id, url).await?;
-        Ok(outcome)
     }
 
     async fn advanced(
@@ -141,12 +134,7 @@ impl Acme {
     /// Sends the request for the certificate. If the server says that the order is not ready, the order is read again:
     /// a call whose answer was lost may have finalized it.
     async fn finalized(&self, order: &CertificateOrder, seen: Seen, until: Instant) -> Result<Seen, Failure> {
-        let Readiness::Ready(request) =
-            read(&order.metadata, &order.context, &self.configuration.challenges)?
-        else {
-            return Err(CertificateError::invalid("the order", "it has no request any more").into());
-        };
-        let payload = json!({ "csr": URL_SAFE_NO_PAD.encode(request.request.as_der()) });
+        let payload = json!({ "csr": URL_SAFE_NO_PAD.encode(self.request(order)?.request.as_der()) });
         match self.post(&seen.state.finalize, Some(&payload), until).await {
             Ok(answer) => {
                 let state = document(&answer, "a finalized order")?;
@@ -154,6 +142,14 @@ impl Acme {
             }
             Err(failure) if failure.is(&ProblemKind::OrderNotReady) => self.seen(seen.url, until).await,
             Err(failure) => Err(failure),
+        }
+    }
+
+    /// Reads the request of a placed order.
+    pub(crate) fn request(&self, order: &CertificateOrder) -> Result<AcmeRequest, CertificateError> {
+        match read(&order.metadata, &order.context, &self.configuration.challenges)? {
+            Readiness::Ready(request) => Ok(*request),
+            _ => Err(CertificateError::invalid("the order", "it has no request any more")),
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::acme::Acme;
 use crate::client::document;
-use crate::documents::{Authorization, AuthorizationStatus, Challenge, ChallengeStatus};
+use crate::documents::{Authorization, AuthorizationStatus, Challenge, ChallengeStatus, Identifier};
 use crate::failure::Failure;
 use crate::kept::{Kept, ShownProof};
 use crate::placement::Seen;
@@ -29,6 +29,7 @@ impl Acme {
         until: Instant,
     ) -> Result<Option<OrderOutcome>, Failure> {
         let kept = Kept(&order.plugin_meta);
+        let names = self.request(order)?.names;
         let mut proofs = kept.proofs();
         let known = proofs.len();
         for url in &seen.state.authorizations {
@@ -40,7 +41,7 @@ impl Acme {
             }
             let authorization: Authorization =
                 document(&self.post(url, None, until).await?, "an authorization")?;
-            match self.needed(&authorization, url, until).await? {
+            match self.needed(&names, &authorization, url, until).await? {
                 Needed::Proof(shown) => proofs.push(shown),
                 Needed::Refused(reason) => return Ok(Some(OrderOutcome::InvalidOperation(reason.into()))),
             }
@@ -66,6 +67,7 @@ impl Acme {
 
     async fn needed(
         &self,
+        names: &[Identifier],
         authorization: &Authorization,
         url: &str,
         until: Instant,
@@ -84,6 +86,12 @@ impl Acme {
             }
         }
         let name = &authorization.identifier.value;
+        // The name becomes a place where the responder writes, so the server does not choose it freely.
+        if !names.iter().any(|asked| asked.is_proved_by(&authorization.identifier)) {
+            let reason =
+                "The certificate authority asks for the proof of a name that the order does not have.";
+            return Ok(Needed::Refused(reason.to_owned()));
+        }
         let Some((kind, challenge)) = choose(authorization, &self.configuration.challenges) else {
             let reason = "The certificate authority offers no proof that this service is configured for.";
             return Ok(Needed::Refused(reason.to_owned()));
@@ -128,11 +136,11 @@ impl Acme {
             let answer = match self.post(&url, Some(&json!({})), until).await {
                 // Some servers refuse a challenge that is not pending any more. Then an earlier call had its effect, and
                 // its answer was lost.
-                Err(Failure::Problem(problem)) => {
+                Err(refusal) if refusal.is_refusal() => {
                     let answer = self.post(&url, None, until).await?;
                     let challenge: Challenge = document(&answer, "a challenge")?;
                     if challenge.status == ChallengeStatus::Pending {
-                        return Err(problem.into());
+                        return Err(refusal);
                     }
                     answer
                 }
@@ -145,19 +153,19 @@ impl Acme {
         Ok(longest)
     }
 
-    /// Removes the proofs of an order, except the proofs for the authorizations in `except`.
+    /// Removes the proofs of an order, except the proofs for the authorizations in `except`, which stay in its data.
     pub(crate) async fn proofs_removed(
         &self,
         order: &CertificateOrder,
         except: &BTreeSet<String>,
     ) -> Result<(), CertificateError> {
         let kept = Kept(&order.plugin_meta);
-        for shown in kept.proofs() {
-            if let (Some((proof, _)), false) = (&shown.proof, except.contains(&shown.authorization)) {
-                self.responder.remove(proof).await?;
-            }
+        let is_kept = |shown: &ShownProof| except.contains(&shown.authorization);
+        let (stay, gone): (Vec<_>, Vec<_>) = kept.proofs().into_iter().partition(is_kept);
+        for (proof, _) in gone.iter().filter_map(|shown| shown.proof.as_ref()) {
+            self.responder.remove(proof).await?;
         }
-        kept.set_proofs(&[])
+        kept.set_proofs(&stay)
     }
 }
 

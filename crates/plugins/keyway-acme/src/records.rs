@@ -71,13 +71,13 @@ impl Records {
     }
 
     /// Reads all records of a kind.
-    pub(crate) async fn all(&self, kind: Kind) -> Result<Vec<Wiped<Vec<u8>>>, CertificateError> {
+    pub(crate) async fn all(&self, kind: Kind) -> Result<Vec<Content>, CertificateError> {
         let range = KeyRange::prefix([&self.connection[..], &[kind as u8]].concat());
         let (mut after, mut all) = (None, Vec::new());
         loop {
             let page = self.storage.scan(&range, after.as_deref(), 128).await.map_err(from_storage)?;
             for entry in &page.entries {
-                all.push(self.open(&entry.key, &entry.value)?);
+                all.push((self.open(&entry.key, &entry.value)?, entry.revision));
             }
             after = page.entries.last().map(|entry| entry.key.clone());
             if !page.more {
@@ -92,18 +92,21 @@ impl Records {
         &self,
         records: &[(&[u8], &[u8], Expectation)],
     ) -> Result<bool, CertificateError> {
-        let mut batch = Batch::with_capacity(records.len());
+        self.commit(Batch::with_capacity(records.len()), records).await
+    }
+
+    /// Stores all records together with the other changes of a batch. Returns `false`, and changes nothing, if an
+    /// expectation is not met.
+    pub(crate) async fn commit(
+        &self,
+        mut batch: Batch,
+        records: &[(&[u8], &[u8], Expectation)],
+    ) -> Result<bool, CertificateError> {
         for (key, content, expectation) in records {
             batch = batch.put(*key, self.seal(key, content)?, *expectation);
         }
         let outcome = self.storage.commit(batch).await.map_err(from_storage)?;
         Ok(matches!(outcome, CommitOutcome::Committed(_)))
-    }
-
-    /// Removes records, if they are there.
-    pub(crate) async fn remove(&self, keys: [Vec<u8>; 2]) -> Result<(), CertificateError> {
-        let batch = keys.into_iter().fold(Batch::new(), |batch, key| batch.delete(key, Expectation::Any));
-        self.storage.commit(batch).await.map(drop).map_err(from_storage)
     }
 
     fn seal(&self, key: &[u8], content: &[u8]) -> Result<Vec<u8>, CertificateError> {

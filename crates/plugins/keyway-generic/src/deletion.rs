@@ -3,11 +3,10 @@
 //! See decision C13.
 
 use keyway_secrets::StoreError;
-use keyway_storage::{Batch, CommitOutcome, Expectation, Revision};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Revision, Turn, let_others_run};
 
 use crate::handle::{Handle, MAX_ATTEMPTS, Seen};
 use crate::header::StoredHeader;
-use crate::rotation::let_others_run;
 use crate::storage_error::from_storage;
 
 impl Handle {

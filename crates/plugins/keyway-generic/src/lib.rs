@@ -129,7 +129,6 @@ mod settings;
 mod storage_error;
 mod store;
 mod structured_codec;
-mod turn;
 mod value_size;
 
 #[cfg(feature = "plugin")]

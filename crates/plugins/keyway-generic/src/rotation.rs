@@ -12,12 +12,9 @@
 //! After a crash all steps are repeated; records that already have the new key are only read. Rotations are numbered in
 //! the header. A rotation that finds a later one ends with an error.
 
-use std::future::poll_fn;
-use std::task::Poll;
-
 use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::{Progress, RotationListener, StoreError};
-use keyway_storage::{Batch, CommitOutcome, Entry, Expectation, KeyRange};
+use keyway_storage::{Batch, CommitOutcome, Entry, Expectation, KeyRange, Turn, let_others_run};
 
 use crate::environment_record::EnvironmentRecord;
 use crate::handle::{Handle, MAX_ATTEMPTS, View};
@@ -236,18 +233,4 @@ pub(crate) fn sealed_by(kind: Kind, bytes: &[u8]) -> Result<KeyId, StoreError> {
         Kind::Secrets => SealedRecord::parse(bytes).map(|record| record.sealed_by),
         Kind::Environments => sealed_note::sealed_by("the record of an environment", bytes),
     }
-}
-
-/// Yields to other tasks of the thread between two batches, because an engine may answer without
-/// ever waiting.
-pub(crate) async fn let_others_run() {
-    let mut waited = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut waited, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }

@@ -67,6 +67,19 @@ impl Authority {
         from_encoded(&self.certificate.tbs_certificate().validity().not_before)
     }
 
+    /// Checks that the authority's certificate is valid now. Otherwise it signs nothing for others, because no verifier
+    /// accepts that now.
+    pub(crate) fn check_validity(&self, what: &'static str, now: Timestamp) -> Result<(), CertificateError> {
+        let reason = if now < self.not_before() {
+            "its certificate is not valid yet: correct the clock of the host"
+        } else if now >= self.not_after() {
+            "its certificate has expired: create or import another one"
+        } else {
+            return Ok(());
+        };
+        Err(CertificateError::not_ready(what, reason))
+    }
+
     /// Returns the authority's name, in the form that is used in the certificates that it signs.
     pub(crate) fn subject(&self) -> DistinguishedName {
         DistinguishedName::from(self.certificate.tbs_certificate().subject().clone())
@@ -94,8 +107,9 @@ impl Authority {
         if let Some(description) = &self.record.description {
             information = information.with_description(description.clone());
         }
-        if let Some(chain) = chain_pem(&self.record.issuers) {
-            information = information.with_intermediates(Pem::new(chain)?);
+        // A chain that is too long is left out, so that it does not hide the other authorities.
+        if let Some(Ok(chain)) = chain_pem(&self.record.issuers).map(Pem::new) {
+            information = information.with_intermediates(chain);
         }
         Ok(information)
     }
@@ -121,4 +135,39 @@ pub(crate) fn signed(content: &CertificateContent, key: &PrivateKey) -> Result<V
         NewCertificateError::Random => CertificateError::not_ready("the random source", error.to_string()),
         other => CertificateError::system("sign the certificate", other),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_x509::KeyType;
+    use keyway_x509::issuing::extensions::of_authority;
+
+    use super::*;
+
+    #[test]
+    fn an_authority_with_a_chain_that_is_too_long_is_listed_without_it() {
+        let (key, stored) = PrivateKey::generate(KeyType::EcdsaP256).unwrap();
+        let subject: DistinguishedName = "CN=Sub".parse().unwrap();
+        let now = Timestamp::from_milliseconds(1_800_000_000_000);
+        let content = CertificateContent {
+            subject: subject.clone(),
+            issuer: subject,
+            public_key: key.public_key().clone(),
+            not_before: now,
+            not_after: now.plus(std::time::Duration::from_secs(60)),
+            extensions: of_authority(&[7; 20], None).unwrap(),
+        };
+        let record = AuthorityRecord {
+            id: "sub-1".into(),
+            name: "Sub".into(),
+            description: None,
+            parent: Some("base".into()),
+            key: Some(stored),
+            certificate: signed(&content, &key).unwrap(),
+            issuers: vec![vec![7; 25_000]; 2],
+        };
+        let authority = Authority::load(record, Revision::from_bits(1)).unwrap().unwrap();
+        let information = authority.information(now).unwrap();
+        assert!(information.signing_certificate.is_some() && information.intermediates.is_none());
+    }
 }

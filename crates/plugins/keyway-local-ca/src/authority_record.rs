@@ -2,13 +2,16 @@
 
 use keyway_core::Wiped;
 use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, put_u32};
+use keyway_x509::{MAX_CHAIN_BYTES, MAX_INTERMEDIATES};
+
+use crate::pem::is_acceptable_chain;
 
 /// The schema of the record.
 const SCHEMA: u8 = 1;
 
 /// An authority: its description, its certificate, and its key, which is destroyed when the authority is deleted.
 ///
-/// The record of a deleted authority stays without a key, so that its id is never used again.
+/// The record of a deleted authority stays without a key and certificates, so that its id is never used again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AuthorityRecord {
     pub(crate) id: String,
@@ -26,6 +29,18 @@ pub(crate) struct AuthorityRecord {
 }
 
 impl AuthorityRecord {
+    /// Checks that a host accepts the chain of the certificates that the authority signs. The error is a reason.
+    pub(crate) fn check_chain(&self) -> Result<(), String> {
+        let chain = [std::slice::from_ref(&self.certificate), &self.issuers].concat();
+        if is_acceptable_chain(&chain) {
+            return Ok(());
+        }
+        Err(format!(
+            "the chain to the root would have more than {MAX_INTERMEDIATES} certificates or {MAX_CHAIN_BYTES} bytes: \
+             use a shorter subject, or a parent nearer to the root"
+        ))
+    }
+
     pub(crate) fn encode(&self) -> Wiped<Vec<u8>> {
         let long = [&self.certificate[..]].into_iter().chain(self.issuers.iter().map(Vec::as_slice));
         let room = long.map(<[u8]>::len).sum::<usize>() + self.key.as_ref().map_or(0, |key| key.len());

@@ -106,6 +106,9 @@ impl LocalCa {
             certificate: certificates(Some(certificate)).swap_remove(0),
             issuers: without_root(certificates(intermediates)),
         };
+        if let Err(reason) = record.check_chain() {
+            return unfit("the certificate of the authority", reason);
+        }
         let (found, is_new) = self.store_base(&record).await?;
         if is_new || found.record.certificate == record.certificate {
             self.forget(BASE);

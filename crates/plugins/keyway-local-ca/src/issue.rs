@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use der::oid::db::rfc5280::ID_CE_SUBJECT_ALT_NAME;
-use keyway_certificates::{CertificateError, OrderId, RequestContext};
+use keyway_certificates::{CertificateError, IssuedCertificate, OrderId, RequestContext};
 use keyway_core::Timestamp;
 use keyway_storage::{Batch, CommitOutcome, Expectation};
 use keyway_x509::issuing::{CertificateContent, extensions};
@@ -33,19 +33,24 @@ impl LocalCa {
         id: &OrderId,
         request: &ClientRequest,
         context: &RequestContext,
-    ) -> Result<OrderRecord, CertificateError> {
+    ) -> Result<IssuedCertificate, CertificateError> {
         let key = self.records.key(Kind::Order, id.as_str());
         for _ in 0..MAX_ATTEMPTS {
             let authority = self.authority(context.ca.as_ref()).await?;
             let record = self.certified(&authority, request)?;
+            let issued = record.issued().map_err(|_| {
+                let reason =
+                    "its certificate would be too long: ask for fewer names, or for a shorter subject";
+                CertificateError::invalid("the certificate request", reason)
+            })?;
             let batch = Batch::new()
                 .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
                 .check(self.records.key(Kind::Authority, &authority.record.id), authority.revision);
             match self.records.storage.commit(batch).await.map_err(from_storage)? {
-                CommitOutcome::Committed(_) => return Ok(record),
+                CommitOutcome::Committed(_) => return Ok(issued),
                 CommitOutcome::Conflict { item: 0 } => {
                     if let Some(other) = self.order(id).await? {
-                        return Ok(other);
+                        return other.issued();
                     }
                 }
                 CommitOutcome::Conflict { .. } => self.forget(&authority.record.id),
@@ -92,10 +97,7 @@ impl LocalCa {
         asked: Option<u32>,
     ) -> Result<(Timestamp, Timestamp), CertificateError> {
         let (now, end) = (self.clock.now(), authority.not_after());
-        if now >= end {
-            let reason = "its certificate has expired: create or import another one";
-            return Err(CertificateError::not_ready("the authority", reason));
-        }
+        authority.check_validity("the authority", now)?;
         // The last second belongs to the validity, so the duration is one second shorter.
         let lasts = days(asked.unwrap_or(self.configuration.days)).saturating_sub(Duration::from_secs(1));
         let last = now.plus(lasts);

@@ -94,9 +94,10 @@
 //! # Authorities
 //!
 //! The first operation makes the configured root, with the id `base`. The operations of the contract create and delete
-//! authorities below it, within the limits of path lengths. When an authority is deleted, its key is destroyed, its
-//! parent revokes its certificate, and its id is never used again. An authority that has others below it cannot be
-//! deleted.
+//! authorities below it, within the limits of path lengths, and of the chains that a host accepts
+//! ([`MAX_INTERMEDIATES`](keyway_x509::MAX_INTERMEDIATES), [`MAX_CHAIN_BYTES`](keyway_x509::MAX_CHAIN_BYTES)). When an
+//! authority is deleted, its key is destroyed, its parent revokes its certificate, and its id is never used again. An
+//! authority that has others below it cannot be deleted.
 //!
 //! # Revocation lists
 //!

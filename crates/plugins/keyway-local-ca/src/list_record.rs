@@ -107,10 +107,10 @@ impl ListRecord {
         Ok(Self { number, changes, signed, this_update, next_update })
     }
 
-    /// Tells whether a new list must be signed: no list was signed yet, a revocation is missing in the last list, or
-    /// half of that list's validity has passed.
+    /// Tells whether a new list must be signed: no list was signed yet, a revocation is missing in the last list, half
+    /// of that list's validity has passed, or the validity begins in the future, because the clock was set back.
     pub(crate) fn is_due(&self, now: Timestamp) -> bool {
-        self.number == 0 || self.signed != self.changes || now >= self.half()
+        self.number == 0 || self.signed != self.changes || now >= self.half() || now < self.this_update
     }
 
     /// Returns the moment at which half of the last list's validity has passed.
@@ -175,7 +175,8 @@ mod tests {
             this_update: moment(100),
             next_update: moment(200),
         };
-        assert!(!list.is_due(moment(149)));
+        assert!(!list.is_due(moment(149)) && !list.is_due(moment(100)));
+        assert!(list.is_due(moment(99)), "the clock was set back");
         assert!(list.is_due(moment(150)));
         assert!(ListRecord { changes: 3, ..list }.is_due(moment(100)));
         assert!(ListRecord::default().is_due(moment(0)));

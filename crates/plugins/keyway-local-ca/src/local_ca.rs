@@ -2,14 +2,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::future::poll_fn;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::task::Poll;
 
 use keyway_certificates::{CaId, CertificateError, OpenContext};
 use keyway_core::Clock;
 use keyway_seal::KeyRing;
-use keyway_storage::{Batch, CommitOutcome, Expectation, Storage};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Storage, let_others_run};
 
 use crate::authority::Authority;
 use crate::authority_record::AuthorityRecord;
@@ -111,7 +109,7 @@ impl LocalCa {
             let page =
                 self.records.storage.scan(&range, after.as_deref(), 128).await.map_err(from_storage)?;
             for entry in &page.entries {
-                pause().await;
+                let_others_run().await;
                 let content = self.records.open(WHAT, &entry.key, &entry.value)?;
                 let record =
                     AuthorityRecord::decode(&content).map_err(|error| corrupt(WHAT, error.to_string()))?;
@@ -144,19 +142,6 @@ impl LocalCa {
         }
         Err(busy())
     }
-}
-
-/// Ends the current poll, so that no poll takes long when there are many authorities.
-pub(crate) async fn pause() {
-    let mut is_over = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut is_over, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 impl fmt::Debug for LocalCa {

@@ -6,10 +6,10 @@ use keyway_certificates::{
     Reconciled, Reconciliation, RenewalInformation, RenewalQuestion, RequestTypes, Support, async_trait,
 };
 use keyway_core::Timestamp;
-use keyway_storage::Pace;
+use keyway_storage::{Pace, let_others_run};
 
 use crate::client_request::{Readiness, read};
-use crate::local_ca::{LocalCa, pause};
+use crate::local_ca::LocalCa;
 use crate::renewal;
 use crate::subordinate::id_of;
 
@@ -49,9 +49,7 @@ impl CertificateAuthority for LocalCa {
             return Ok(made.issued()?.into());
         }
         match read(&order.metadata, &order.context, self.configuration.most_days)? {
-            Readiness::Ready(request) => {
-                Ok(self.made(&order.id, &request, &order.context).await?.issued()?.into())
-            }
+            Readiness::Ready(request) => Ok(self.made(&order.id, &request, &order.context).await?.into()),
             Readiness::AwaitsRequest => {
                 let reason = "the host has made none";
                 Err(CertificateError::invalid("the request from the stored key", reason))
@@ -71,7 +69,7 @@ impl CertificateAuthority for LocalCa {
         let now = self.clock.now();
         let mut all = Vec::new();
         for authority in self.all().await? {
-            pause().await;
+            let_others_run().await;
             all.push(authority.information(now)?);
         }
         Ok(all)

@@ -2,7 +2,7 @@
 
 use keyway_certificates::{CaId, CertificateError, CertificateRevocation, Pem, RevocationReason};
 use keyway_core::Timestamp;
-use keyway_storage::{Batch, CommitOutcome, Expectation, Revision};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Revision, Turn};
 use keyway_x509::check_issuer;
 
 use crate::list_record::{ListRecord, RevocationRecord};
@@ -15,6 +15,9 @@ impl LocalCa {
     /// Revokes a certificate that an authority signed.
     pub(crate) async fn revoked(&self, request: &CertificateRevocation) -> Result<(), CertificateError> {
         let (ca, serial) = self.signed(&request.certificate, request.ca.as_ref()).await?;
+        let list = self.records.key(Kind::List, &ca);
+        let mut turn = Turn::default();
+        turn.yields_at(&list).await;
         for _ in 0..MAX_ATTEMPTS {
             let now = self.clock.now();
             let Ok(batch) = self.with_revocation(Batch::new(), &ca, &serial, request.reason, now).await?
@@ -25,6 +28,7 @@ impl LocalCa {
             if let CommitOutcome::Committed(_) = outcome {
                 return Ok(());
             }
+            turn.lost_at(&list).await;
         }
         Err(busy())
     }

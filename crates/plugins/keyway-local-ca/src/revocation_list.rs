@@ -7,7 +7,7 @@ use der::asn1::{Any, BitString};
 use der::{AnyRef, Decode as _, Encode as _, Sequence, Tag};
 use keyway_certificates::{CaId, CertificateError};
 use keyway_core::Timestamp;
-use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange};
+use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Turn};
 use keyway_x509::issuing::{extensions, to_encoded, to_pem};
 use x509_cert::certificate::Version;
 use x509_cert::ext::Extensions;
@@ -88,7 +88,7 @@ impl LocalCa {
     /// times within half of `revocation_list_days`, and after each revocation.
     ///
     /// # Errors
-    /// As [`revocation_list`](Self::revocation_list). Lists that were signed before the error stay valid, and
+    /// As [`revocation_list`](Self::revocation_list). The lists of the other authorities are signed nevertheless, and
     /// `revocation_list` returns them.
     pub async fn renew_revocation_lists(&self) -> Result<Vec<(CaId, RevocationList)>, CertificateError> {
         Ok(self.renewed_lists().await?.0)
@@ -98,22 +98,32 @@ impl LocalCa {
     pub(crate) async fn renewed_lists(
         &self,
     ) -> Result<(Vec<(CaId, RevocationList)>, Option<Timestamp>), CertificateError> {
-        let (mut renewed, mut next) = (Vec::new(), None::<Timestamp>);
+        let (mut renewed, mut next, mut failed) = (Vec::new(), None::<Timestamp>, None);
         for authority in self.all().await? {
-            let (mut state, _) = self.list(&authority.record.id).await?;
-            if state.is_due(self.clock.now()) {
-                let ca = authority.id()?;
-                let list = match self.sign_list(&ca).await {
-                    // The authority was deleted after this call had listed the authorities.
-                    Err(CertificateError::UnknownCa { .. }) => continue,
-                    signed => signed?,
-                };
-                (state.this_update, state.next_update) = (list.this_update, list.next_update);
-                renewed.push((ca, list));
+            let ca = authority.id()?;
+            match self.renewed_list(&ca).await {
+                Ok((list, half)) => {
+                    renewed.extend(list.map(|list| (ca, list)));
+                    next = next.into_iter().chain([half]).min();
+                }
+                // The authority was deleted after this call had listed the authorities.
+                Err(CertificateError::UnknownCa { .. }) => {}
+                // The lists of the other authorities do not expire because of this one.
+                Err(error) => failed = failed.or(Some(error)),
             }
-            next = next.into_iter().chain([state.half()]).min();
         }
-        Ok((renewed, next))
+        failed.map_or(Ok((renewed, next)), Err)
+    }
+
+    /// Signs the list of an authority if it is due. Also returns the moment at which the next list will be due.
+    async fn renewed_list(&self, ca: &CaId) -> Result<(Option<RevocationList>, Timestamp), CertificateError> {
+        let (mut state, _) = self.list(ca.as_str()).await?;
+        if !state.is_due(self.clock.now()) {
+            return Ok((None, state.half()));
+        }
+        let list = self.sign_list(ca).await?;
+        (state.this_update, state.next_update) = (list.this_update, list.next_update);
+        Ok((Some(list), state.half()))
     }
 
     /// Returns the list that was signed last. Returns `None` if neither this handle nor the storage has it. An older
@@ -141,6 +151,9 @@ impl LocalCa {
     }
 
     async fn sign_list(&self, ca: &CaId) -> Result<RevocationList, CertificateError> {
+        let list = self.records.key(Kind::List, ca.as_str());
+        let mut turn = Turn::default();
+        turn.yields_at(&list).await;
         for _ in 0..MAX_ATTEMPTS {
             let authority = self.authority(Some(ca)).await?;
             let ca = authority.record.id.as_str();
@@ -158,7 +171,7 @@ impl LocalCa {
             let der = signed(&authority, &next, self.revocations(ca).await?)
                 .map_err(|error| CertificateError::system("sign the revocation list", error))?;
             let mut batch = Batch::new()
-                .put(self.records.key(Kind::List, ca), next.encode(), expectation)
+                .put(list.clone(), next.encode(), expectation)
                 .check(self.records.key(Kind::Authority, ca), authority.revision);
             let stored = next.encode_signed(&der);
             // A list that is too large is not stored. A handle that finds no stored list signs a new one.
@@ -172,7 +185,7 @@ impl LocalCa {
                     self.lists.set(ca, next, list.clone());
                     return Ok(list);
                 }
-                CommitOutcome::Conflict { item: 0 } => {}
+                CommitOutcome::Conflict { item: 0 } => turn.lost_at(&list).await,
                 // The authority was deleted, or another one was created below it.
                 CommitOutcome::Conflict { .. } => self.forget(ca),
             }

@@ -2,7 +2,7 @@
 
 use keyway_certificates::{CaId, CertificateError, CreateCa, DeleteCa, IntentId, RevocationReason};
 use keyway_core::Timestamp;
-use keyway_storage::{Batch, CommitOutcome, Expectation};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Turn};
 use keyway_x509::DistinguishedName;
 use keyway_x509::issuing::CertificateContent;
 use keyway_x509::issuing::extensions::of_authority;
@@ -39,6 +39,9 @@ impl LocalCa {
         let subject: DistinguishedName = request.subject_dn.parse().map_err(|_| {
             invalid("the subject of the authority", "use a name of RFC 4514, such as CN=Name,O=Organization")
         })?;
+        let above = self.records.key(Kind::Authority, request.parent.as_str());
+        let mut turn = Turn::default();
+        turn.yields_at(&above).await;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(known) = self.find(&id).await? {
                 return Ok(known);
@@ -51,7 +54,7 @@ impl LocalCa {
                 ));
             }
             let record = self.below(&parent, &id, request, &subject)?;
-            let [key, above] = [&record, &parent.record].map(|of| self.records.key(Kind::Authority, &of.id));
+            let key = self.records.key(Kind::Authority, &id);
             // The commit also rewrites the parent, so that the parent cannot be deleted at the same time.
             let batch = Batch::new()
                 .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
@@ -72,6 +75,7 @@ impl LocalCa {
                     if self.is_deleted(&id).await? {
                         return Err(invalid("the intent", "the authority that it created is deleted"));
                     }
+                    turn.lost_at(&above).await;
                 }
             }
         }
@@ -101,9 +105,7 @@ impl LocalCa {
             );
         }
         let now = self.clock.now();
-        if now >= parent.not_after() {
-            return Err(CertificateError::not_ready("the parent", "its certificate has expired"));
-        }
+        parent.check_validity("the parent", now)?;
         let NewKey { key, stored, identifier } = self.new_key()?;
         let path_length = parent.path_length.map(|length| length - 1);
         let content = || {
@@ -124,7 +126,7 @@ impl LocalCa {
         if content.subject == content.issuer {
             return Err(invalid("the subject of the authority", "it is that of its parent"));
         }
-        Ok(AuthorityRecord {
+        let record = AuthorityRecord {
             id: id.to_owned(),
             name: request.name.clone(),
             description: request.description.clone(),
@@ -132,7 +134,9 @@ impl LocalCa {
             key: Some(stored),
             certificate: signed(&content, &parent.key)?,
             issuers: parent.chain(),
-        })
+        };
+        record.check_chain().map_err(|reason| invalid("the authority", reason))?;
+        Ok(record)
     }
 
     /// Deletes a subordinate authority: its key is destroyed, and its parent revokes its certificate.
@@ -142,6 +146,7 @@ impl LocalCa {
             let client = "The base authority cannot be deleted.";
             return Err(CertificateError::refused(client, "the base authority was to be deleted"));
         }
+        let mut turn = Turn::default();
         for _ in 0..MAX_ATTEMPTS {
             let Some(authority) = self.find(id).await? else { return Ok(()) };
             if self.all().await?.iter().any(|other| other.record.parent.as_deref() == Some(id)) {
@@ -151,18 +156,26 @@ impl LocalCa {
                     "an authority with subordinate ones was to be deleted",
                 ));
             }
+            let list = self.records.key(Kind::List, authority.record.parent.as_deref().unwrap_or(BASE));
+            if turn.yields_at(&list).await {
+                continue;
+            }
             let batch = self.deletion(&authority, self.clock.now()).await?;
             let outcome = self.records.storage.commit(batch).await.map_err(from_storage)?;
             self.forget(id);
             if let CommitOutcome::Committed(_) = outcome {
                 return Ok(());
             }
+            turn.lost_at(&list).await;
         }
         Err(busy())
     }
 
     async fn deletion(&self, authority: &Authority, now: Timestamp) -> Result<Batch, CertificateError> {
-        let record = AuthorityRecord { key: None, ..authority.record.clone() };
+        // Only the id stays, so that deleted authorities do not make the reading of all others long.
+        let (description, certificate, issuers) = (None, Vec::new(), Vec::new());
+        let record =
+            AuthorityRecord { key: None, description, certificate, issuers, ..authority.record.clone() };
         let key = self.records.key(Kind::Authority, &record.id);
         let batch = Batch::new()
             .put(

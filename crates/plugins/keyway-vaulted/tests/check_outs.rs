@@ -10,6 +10,7 @@ use keyway_credentials::{
     CredentialError, CredentialKind, FetchOutcome, IntendedCall, LeaseRenewal, Password, Reconciled,
     Reconciliation, Rotation,
 };
+use keyway_issuers::IssuerError;
 use keyway_secrets::{Capabilities, HostStores, Layered, SecretStore, SecretStoreLayer, StoreName};
 use keyway_vaulted::{StoredAccount, TotpSeed};
 use pollster::block_on;
@@ -111,6 +112,46 @@ fn a_certificate_ends_with_its_lease() {
     check_in(&*store, "joe", &lease).unwrap();
     assert!(world.grants.0.lock().unwrap().is_empty());
     assert_eq!(block_on(store.certificates(&fetch("root", "b", "s"))).unwrap(), FetchOutcome::Unsupported);
+}
+
+#[test]
+fn the_lease_of_a_certificate_that_the_service_refused_can_be_given_back() {
+    let world =
+        World::new(&json!({ "certificates": { "service": "ca", "issuer": "https://gate.example.com" } }));
+    world.add("joe", &StoredAccount::new().with_certificates());
+    let store = world.open();
+    for (intent, failure) in [
+        ("a", IssuerError::refused("You have too many certificates.", "the limit is 3")),
+        ("b", IssuerError::not_ready("the key of the signer", "it is gone")),
+        ("c", IssuerError::Unavailable { what: "the signer", retry_after: None, source: None }),
+        ("d", IssuerError::system("sign", "the disk is full")),
+    ] {
+        let is_refused = matches!(failure, IssuerError::Refused { .. });
+        let is_certain = failure.effect() == Effect::None;
+        let (told, logged) = (failure.user_message().into_owned(), failure.detail());
+        let question = fetch("joe", intent, "one");
+        *world.grants.1.lock().unwrap() = Some(failure);
+        let error = block_on(store.certificates(&question)).unwrap_err();
+        // The account is checked out, so the host must ask what the fetch left.
+        assert_eq!(error.effect(), Effect::Unknown, "{error:?}");
+        if is_certain {
+            assert!(matches!(error, CredentialError::Failed { .. }), "{error:?}");
+        }
+        if is_refused {
+            assert_eq!((&*error.user_message(), error.detail()), (&*told, logged));
+        }
+        let next =
+            || block_on(world.open().certificates(&fetch("joe", &format!("next-{intent}"), "two"))).unwrap();
+        assert!(matches!(next(), FetchOutcome::Busy(_)));
+
+        let call = IntendedCall::Fetch(CredentialKind::Certificates, question);
+        let left = block_on(world.open().reconcile(&Reconciliation::from(call))).unwrap();
+        let Reconciled::Made(lease) = left else { panic!("{left:?}") };
+        assert_eq!(check_in(&*store, "joe", &lease).unwrap().rotation, Rotation::NotRotated);
+        let (_, lease) = found(next());
+        check_in(&*store, "joe", &lease).unwrap();
+        assert!(world.grants.0.lock().unwrap().is_empty());
+    }
 }
 
 #[test]

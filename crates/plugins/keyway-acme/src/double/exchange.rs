@@ -24,6 +24,7 @@ pub(super) struct Reply {
     pub(super) location: Option<String>,
     pub(super) next: Option<String>,
     pub(super) has_retry_after: bool,
+    pub(super) has_nonce: bool,
     pub(super) body: String,
 }
 
@@ -33,7 +34,7 @@ impl Reply {
     }
 
     pub(super) fn text(status: u16, body: String) -> Self {
-        Self { status, location: None, next: None, has_retry_after: false, body }
+        Self { status, location: None, next: None, has_retry_after: false, has_nonce: true, body }
     }
 
     pub(super) fn problem(status: u16, kind: &str, detail: &str) -> Self {
@@ -103,7 +104,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Request> {
 fn write(shared: &Shared, writer: &mut TcpStream, request: &Request, reply: &Reply) -> Option<()> {
     let retry_after = locked(&shared.settings).retry_after.clone().filter(|_| reply.has_retry_after);
     let headers = [
-        ("Replay-Nonce", Some(locked(&shared.state).new_nonce())),
+        ("Replay-Nonce", reply.has_nonce.then(|| locked(&shared.state).new_nonce())),
         ("Location", reply.location.clone()),
         ("Link", reply.next.as_ref().map(|next| format!("<{next}>;rel=\"next\""))),
         ("Retry-After", retry_after),

@@ -23,6 +23,9 @@ impl Shared {
         };
         if request.method != "POST" {
             self.counted(operation);
+            if let Some(page) = self.page_of_gateway(operation) {
+                return (operation.to_owned(), page);
+            }
             return (operation.to_owned(), self.unsigned(operation, &parts));
         }
         let signed = match self.verified(&request.path, &request.body) {
@@ -32,6 +35,9 @@ impl Shared {
         let is_deactivation = operation == "authorization" && !signed.payload.is_null();
         let operation = if is_deactivation { "deactivate" } else { operation };
         self.counted(operation);
+        if let Some(page) = self.page_of_gateway(operation) {
+            return (operation.to_owned(), page);
+        }
         if locked(&self.settings).unheard.as_deref() == Some(operation) {
             return (operation.to_owned(), Reply::text(500, String::new()));
         }
@@ -57,6 +63,13 @@ impl Shared {
             _ => Reply::problem(404, "malformed", "No such page."),
         };
         (operation.to_owned(), reply)
+    }
+
+    fn page_of_gateway(&self, operation: &str) -> Option<Reply> {
+        let settings = locked(&self.settings);
+        let (_, status) = settings.gateway.as_ref().filter(|(answered, _)| answered == operation)?;
+        let page = Reply::text(*status, "<html>This page is not here.</html>".to_owned());
+        Some(Reply { has_nonce: false, ..page })
     }
 
     fn counted(&self, operation: &str) {

@@ -168,9 +168,13 @@ impl Shared {
         let authorization = &state.authorizations[number];
         let kinds: &[&str] = if authorization.is_wildcard { &["dns-01"] } else { &["http-01", "dns-01"] };
         let challenges: Vec<_> = kinds.iter().map(|kind| self.challenge_body(state, number, kind)).collect();
+        let mut name = authorization.name.clone();
+        if let Some(shown) = &locked(&self.settings).shown_name {
+            name.value.clone_from(shown);
+        }
         json!({
             "status": authorization.stage.as_str(),
-            "identifier": authorization.name,
+            "identifier": name,
             "wildcard": authorization.is_wildcard,
             "challenges": challenges,
         })

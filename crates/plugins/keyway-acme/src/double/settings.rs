@@ -22,6 +22,8 @@ pub struct DoubleSettings {
     pub lost: Option<String>,
     /// An operation whose next request is lost before its effect.
     pub unheard: Option<String>,
+    /// An operation that a gateway answers in place of the server, with a page of HTML, and the status of its answers.
+    pub gateway: Option<(String, u16)>,
     /// The number of reads, from now on, that show a finalized order as ready, as an outdated copy would.
     pub stale_looks: u32,
     /// Whether accounts have a list of their orders.
@@ -37,6 +39,8 @@ pub struct DoubleSettings {
     pub shares_authorizations: bool,
     /// Whether every proof counts as shown. This is for a host whose responder is not that of the server.
     pub sees_every_proof: bool,
+    /// The name that authorizations show in place of their own.
+    pub shown_name: Option<String>,
     /// Whether every proof is refused.
     pub refuses_proofs: bool,
     /// The external account that new accounts must be bound to.
@@ -56,6 +60,7 @@ impl Default for DoubleSettings {
             slow: None,
             lost: None,
             unheard: None,
+            gateway: None,
             stale_looks: 0,
             lists_orders: true,
             has_renewal_information: true,
@@ -63,6 +68,7 @@ impl Default for DoubleSettings {
             reuses_orders: false,
             shares_authorizations: false,
             sees_every_proof: false,
+            shown_name: None,
             refuses_proofs: false,
             external_account: None,
             responder_fails: false,

@@ -3,7 +3,9 @@
 mod accounts;
 mod cancellation;
 mod faults;
+mod gateway;
 mod life;
 mod orders;
 mod recovery;
+mod shared_proofs;
 mod support;

@@ -149,3 +149,16 @@ fn an_order_stays_as_it_was_placed() {
     assert_eq!(order.order.plugin_meta.snapshot(), kept);
     certified(&acme, &order);
 }
+
+#[test]
+fn a_server_gets_no_proof_of_a_name_that_the_order_does_not_have() {
+    for name in ["../../etc/door.example.com", "gate.example.com", "example.com"] {
+        let desk = Desk::new();
+        desk.server.set(|settings| settings.shown_name = Some(name.into()));
+        let order = TestOrder::new("order", &["door.example.com"]);
+        let outcome = block_on(desk.open().issue(&order.order)).unwrap();
+        let OrderOutcome::InvalidOperation(reason) = outcome else { panic!("{outcome:?}") };
+        assert!(reason.as_str().contains("a name that the order does not have"), "{reason}");
+        assert_eq!(desk.server.proofs(), []);
+    }
+}

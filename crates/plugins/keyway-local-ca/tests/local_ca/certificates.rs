@@ -216,3 +216,19 @@ fn only_an_authority_in_memory_with_its_own_keys_is_prompt() {
     let elsewhere = Desk::over(FaultyStorage::over(&desk.storage).pauses().into_engine());
     assert!(!elsewhere.with_root().capabilities().prompt);
 }
+
+#[test]
+fn an_authority_whose_validity_has_not_begun_signs_nothing() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    desk.clock.advance_days(100);
+    root(&ca);
+    // The clock was wrong when the root was made.
+    desk.clock.set_back_days(100);
+    let order = order("order-1", &Client::new("a.example.com").metadata());
+    for refused in [issue(&ca, &order).map(drop), try_create(&ca, "Sub", None).map(drop)] {
+        let refused = refused.unwrap_err();
+        assert_eq!((refused.kind(), refused.effect()), (ErrorKind::Internal, Effect::None), "{refused}");
+        assert!(refused.to_string().contains("correct the clock"), "{refused}");
+    }
+}

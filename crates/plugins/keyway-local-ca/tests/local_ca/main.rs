@@ -1,8 +1,10 @@
 //! Tests the authority through its operations, over a storage that fails, and in TLS.
 
 mod certificates;
+mod chains;
 mod import;
 mod interruptions;
+mod many_writers;
 mod records;
 mod revocation;
 mod support;

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use keyway_certificates::CertificateAuthority as _;
 use keyway_certificates::core::{ErrorKind, PluginError as _};
+use keyway_certificates::{CaId, CertificateAuthority as _, DeleteCa};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Batch, Entry, Expectation, KeyRange, Memory, Storage};
 use pollster::block_on;
 
-use crate::support::{Client, Desk, create, issued, order, root};
+use crate::support::{Client, Desk, create, intent, issued, order, root};
 
-/// The index of the kind in a key. Authorities are of kind 0, orders of kind 2.
+/// The index of the kind in a key. Authorities are of kind 0, orders of kind 2, states of revocation lists of kind 4.
 const KIND: usize = 16;
 
 fn entries(storage: &Arc<dyn Storage>, kind: u8) -> Vec<Entry> {
@@ -100,4 +100,29 @@ fn connections_share_an_engine_and_nothing_else() {
     context.name = keyway_certificates::AuthorityName::new("other").unwrap();
     let other = keyway_local_ca::LocalCa::new(&context).unwrap();
     assert_ne!(root(&ca), root(&other));
+}
+
+#[test]
+fn a_damaged_record_of_a_list_does_not_stop_the_lists_of_others() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    let list = |id: &CaId| block_on(ca.revocation_list(id)).unwrap();
+    list(&CaId::new("base").unwrap());
+    put(&desk.storage, &entries(&desk.storage, 4)[0].key, &[9]);
+    let sub = create(&ca, "Sub");
+    let damaged = block_on(ca.maintain()).unwrap_err();
+    assert!(damaged.to_string().contains("damaged"), "{damaged}");
+    assert_eq!(entries(&desk.storage, 4).len(), 2);
+    assert_eq!(list(&sub.id).number, 1);
+}
+
+#[test]
+fn a_deleted_authority_leaves_a_short_record() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    let sub = create(&ca, &"x".repeat(60));
+    let shortest = || entries(&desk.storage, 0).iter().map(|entry| entry.value.len()).min().unwrap();
+    assert!(shortest() > 800, "{}", shortest());
+    block_on(ca.delete_ca(&DeleteCa::new(intent(), sub.id))).unwrap();
+    assert!(shortest() < 400, "{}", shortest());
 }

@@ -170,3 +170,16 @@ fn a_deleted_authority_is_revoked_by_its_parent_and_signs_nothing() {
     // The name of the deleted authority can be used again.
     create(&ca, "Sub");
 }
+
+#[test]
+fn a_list_that_begins_in_the_future_is_signed_again() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    list(&ca, "base");
+    desk.clock.advance_days(300);
+    assert_eq!(list(&ca, "base").number, 2);
+    desk.clock.set_back_days(300);
+    let now = list(&ca, "base");
+    assert!(now.number == 3 && now.this_update <= desk.clock.now(), "{now:?}");
+    assert_eq!(list(&ca, "base"), now);
+}

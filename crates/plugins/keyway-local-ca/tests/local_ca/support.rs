@@ -34,11 +34,15 @@ impl TestClock {
     pub(crate) fn advance_days(&self, days: u64) {
         self.0.fetch_add(days * 86_400_000, Ordering::SeqCst);
     }
+
+    pub(crate) fn set_back_days(&self, days: u64) {
+        self.0.fetch_sub(days * 86_400_000, Ordering::SeqCst);
+    }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        let now = SystemClock.now().as_milliseconds() + self.0.load(Ordering::SeqCst);
+        let now = SystemClock.now().as_milliseconds().wrapping_add(self.0.load(Ordering::SeqCst));
         Timestamp::from_milliseconds(now)
     }
 }

@@ -53,13 +53,16 @@ pub(crate) struct World {
     configuration: Value,
 }
 
-/// The grants of a host, in memory.
+/// The grants of a host, in memory, and the failure of the next request for one.
 #[derive(Debug, Default)]
-pub(crate) struct Grants(pub(crate) Mutex<Vec<String>>);
+pub(crate) struct Grants(pub(crate) Mutex<Vec<String>>, pub(crate) Mutex<Option<IssuerError>>);
 
 #[async_trait]
 impl HostGrants for Grants {
     async fn request(&self, question: GrantQuestion) -> Result<GrantAnswer, IssuerError> {
+        if let Some(failure) = self.1.lock().unwrap().take() {
+            return Err(failure);
+        }
         let id = question.id.to_string();
         let mut grants = self.0.lock().unwrap();
         if grants.contains(&id) {

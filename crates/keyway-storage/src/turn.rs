@@ -2,15 +2,25 @@
 //!
 //! See decision H295.
 
+<<<<<<< HEAD:crates/plugins/keyway-generic/src/turn.rs
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
+=======
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+>>>>>>> ca:crates/keyway-storage/src/turn.rs
 
 use async_lock::{Mutex, MutexGuardArc};
 
+<<<<<<< HEAD:crates/plugins/keyway-generic/src/turn.rs
 use crate::handle::Handle;
 use crate::rotation::let_others_run;
 
+=======
+>>>>>>> ca:crates/keyway-storage/src/turn.rs
 /// How many times a writer yields to writers that lost a race. The number is bounded, because the future of such a writer
 /// may not be polled for a long time.
 const YIELDS: u32 = 64;
@@ -51,11 +61,49 @@ impl Crowd {
     }
 }
 
+<<<<<<< HEAD:crates/plugins/keyway-generic/src/turn.rs
 /// A writer's turn to change a record. A writer takes its turn after it lost a race for the record, and keeps it until
 /// the operation ends.
 pub(crate) struct Turn {
     /// The address of the storage engine.
     engine: usize,
+=======
+/// A writer's turn to change a record that many writers of this process change at once. A writer takes its turn after
+/// it lost a race for the record, and keeps it until the turn is dropped at the end of the operation.
+///
+/// An operation reads a record, decides, and commits with the revision that it read. If the commit is a conflict, the
+/// operation begins again, up to a number of times. Without turns, one writer of many can lose all its races. Writers
+/// of other processes take no turns.
+///
+/// No method fails or blocks the thread. Dropping a future of a method, or the turn, gives the turn back. A writer with
+/// a turn whose future is not polled delays the other writers that lost a race (decision H295).
+///
+/// ```
+/// use keyway_storage::{Batch, CommitOutcome, Expectation, Memory, Storage, StorageError, Turn};
+///
+/// async fn count(storage: &dyn Storage) -> Result<bool, StorageError> {
+///     let mut turn = Turn::default();
+///     turn.yields_at(b"counter").await;
+///     for _ in 0..64 {
+///         let record = storage.get(b"counter").await?;
+///         let (count, expectation) = match &record {
+///             Some(record) => (record.value[0], Expectation::Revision(record.revision)),
+///             None => (0, Expectation::Absent),
+///         };
+///         let batch = Batch::new().put("counter", [count + 1], expectation);
+///         if let CommitOutcome::Committed(_) = storage.commit(batch).await? {
+///             return Ok(true);
+///         }
+///         turn.lost_at(b"counter").await;
+///     }
+///     Ok(false)
+/// }
+/// # assert!(pollster::block_on(count(&Memory::new()))?);
+/// # Ok::<(), StorageError>(())
+/// ```
+#[derive(Default)]
+pub struct Turn {
+>>>>>>> ca:crates/keyway-storage/src/turn.rs
     has_yielded: bool,
     held: Option<Held>,
 }
@@ -97,12 +145,12 @@ impl Turn {
     ///
     /// A writer that did not yield could win every race against them, because it reads the record again right after its
     /// own commit.
-    pub(crate) async fn yields_at(&mut self, key: &[u8]) -> bool {
+    pub async fn yields_at(&mut self, key: &[u8]) -> bool {
         self.yields_at_any([key]).await
     }
 
     /// Yields as [`yields_at`](Self::yields_at) does, for a batch that changes the records at `keys`.
-    pub(crate) async fn yields_at_any(&mut self, keys: impl IntoIterator<Item = &[u8]>) -> bool {
+    pub async fn yields_at_any(&mut self, keys: impl IntoIterator<Item = &[u8]>) -> bool {
         if self.has_yielded || self.held.is_some() {
             return false;
         }
@@ -118,10 +166,17 @@ impl Turn {
         true
     }
 
+<<<<<<< HEAD:crates/plugins/keyway-generic/src/turn.rs
     /// Takes the turn after a lost race for the record at `key`. Waits for the writers that lost a race for it before.
     pub(crate) async fn lost_at(&mut self, key: &[u8]) {
         let place = (self.engine, key.to_vec());
         if self.held.as_ref().is_some_and(|held| held.place == place) {
+=======
+    /// Takes the turn after a lost race for the record at `key`. Waits for the writers that lost a race before.
+    pub async fn lost_at(&mut self, key: &[u8]) {
+        let crowd = Crowd::at(key);
+        if self.held.as_ref().is_some_and(|held| std::ptr::eq(held.lost.0, crowd)) {
+>>>>>>> ca:crates/keyway-storage/src/turn.rs
             return;
         }
         // A writer holds one lock at most: two writers that waited for each other's would never go on.
@@ -131,4 +186,26 @@ impl Turn {
         let lock = crowd.lock_of(&place).lock_arc().await;
         self.held = Some(Held { place, _lost: lost, _lock: lock });
     }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").field("is_held", &self.held.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Yields once to the other tasks of the executor, because an engine may answer without ever waiting. A long loop over
+/// records calls it between its steps.
+///
+/// It has no effect and does not block.
+pub async fn let_others_run() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut has_yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
