@@ -49,6 +49,8 @@
 //! rule caught which mutant; `cargo xtask conformance --mutants` prints it, and fails if a mutant survives the rule
 //! that it breaks. Subjects that are unusual but correct reveal rules that are too strict.
 
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
+mod asked;
 mod call_times;
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "storage"))]
 mod callers;

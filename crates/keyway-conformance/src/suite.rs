@@ -105,8 +105,8 @@ impl<S: Subject + ?Sized> Suite<S> {
             Ok(Some(capability)) => Verdict::Skipped { capability },
             Ok(None) => Self::judge(rule, subject, seed, &history, options),
             Err(panic) => failed(
-                "no panic",
-                format!("asking for capabilities panicked: {}", panic_text(&*panic)),
+                "capabilities that tell whether the rule applies",
+                format!("asking for them panicked: {}", panic_text(&*panic)),
                 &history,
             ),
         };
@@ -206,7 +206,7 @@ fn failed(expected: impl Into<String>, observed: impl Into<String>, history: &Hi
     })
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("(no text)").to_owned()
 }

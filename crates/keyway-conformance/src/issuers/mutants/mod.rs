@@ -141,7 +141,10 @@ fn login_subject(name: &str, operations: Operations) -> IssuerSubject {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::asked::Asked;
     use crate::{Format, Matrix, RunOptions};
 
     #[test]
@@ -169,6 +172,21 @@ mod tests {
             let secrets = ["correct horse", "token-of-the", "canary"];
             let shown = secrets.iter().find(|secret| row.explanation.contains(**secret));
             assert_eq!(shown, None, "{}", row.explanation);
+        }
+    }
+
+    #[test]
+    fn the_rules_of_an_issuer_that_never_describes_itself_are_listed_and_fail() {
+        let mut subject = IssuerSubject::of_the_kit("silent", |_| Ok(Arc::new(odd::Silent)));
+        subject.told.asked = Asked::within(Duration::from_millis(100));
+        let candidate = Candidate::from(subject);
+        let rules = candidate.rules();
+        assert!(rules.iter().any(|rule| rule.id == "ISS-060" && rule.missing.is_none()));
+        let options = RunOptions::default().deadline(Duration::from_millis(200));
+        for (rule, told) in [("ISS-001", "an end within"), ("ISS-060", "none within 100ms")] {
+            let report = candidate.run(&options.clone().only(rule));
+            assert_eq!(report.totals().failed, 1, "{}", report.format(Format::Table));
+            assert!(report.outcomes()[0].explanation().contains(told), "{}", report.format(Format::Table));
         }
     }
 

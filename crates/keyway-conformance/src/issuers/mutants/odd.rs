@@ -35,6 +35,29 @@ impl Issuer for Minimal {
     }
 }
 
+/// An issuer that never answers when it is asked to describe itself.
+#[derive(Debug)]
+pub(super) struct Silent;
+
+#[async_trait]
+impl Issuer for Silent {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL
+    }
+
+    async fn describe(&self) -> IssuerResult<Description> {
+        std::future::pending().await
+    }
+
+    async fn request(&self, _: &CredentialRequest) -> IssuerResult<RequestOutcome> {
+        std::future::pending().await
+    }
+
+    async fn revoke(&self, _: &Revocation) -> IssuerResult<()> {
+        std::future::pending().await
+    }
+}
+
 /// An issuer that asks for another login, waits often, and works on one call at a time. It refuses a reference to a
 /// credential (`state` on the wire) that does not begin with [`KEY`].
 #[derive(Debug)]
