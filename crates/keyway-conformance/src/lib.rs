@@ -76,10 +76,14 @@ mod mutated;
 mod notation;
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod path_trap;
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers"))]
+mod patience;
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod plugin_subject;
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod polled;
+#[cfg(any(feature = "secrets", feature = "storage"))]
+mod races;
 #[cfg(any(feature = "secrets", feature = "storage"))]
 mod random_cases;
 mod report;

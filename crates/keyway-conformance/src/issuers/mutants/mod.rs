@@ -18,14 +18,15 @@ mod runners;
 
 use std::sync::Arc;
 
-use keyway_issuers::{CredentialRef, IssuerError, Json, Login, UserInfo};
+use keyway_issuers::{CredentialRef, IssuerError, Json, Login, Reconciled, UserInfo};
 
 // Imports for the files of this folder.
 use super::{IssuerExample, IssuerSubject, suite};
+use crate::lock::locked;
 use crate::notation::mutants;
 use crate::{Candidate, Mutant};
 use ledger::Ledger;
-use reference::{Operations, ReferenceIssuer};
+use reference::{Operations, ReferenceIssuer, admit, refuse_if};
 
 type IssuerResult<T> = Result<T, IssuerError>;
 
@@ -72,8 +73,11 @@ pub fn all() -> Vec<Mutant<IssuerSubject>> {
 /// separate process.
 pub fn candidates() -> Vec<Candidate> {
     let mutants = all().into_iter().map(|mutant| Candidate::of_mutant(suite(), &mutant));
-    let sound = [minimal(), reference(), strange(), executable(), strange_executable()];
-    mutants.chain(sound.map(Candidate::from)).collect()
+    mutants.chain(sound().map(Candidate::from)).collect()
+}
+
+fn sound() -> [IssuerSubject; 8] {
+    [minimal(), reference(), strange(), waiting(), never_sure(), executable(), strange_executable(), single()]
 }
 
 /// Makes an issuer that does the least that the contract allows: no configuration, no parameters,
@@ -99,6 +103,51 @@ pub fn strange() -> IssuerSubject {
         ..Operations::SOUND
     };
     login_subject("strange", operations).layered(odd::strange)
+}
+
+/// Makes an issuer whose service cannot refuse a late call. Its first answer about a call without an effect is a
+/// temporary error. The second is that nothing happened, since by then no call can be late.
+fn waiting() -> IssuerSubject {
+    let operations = Operations {
+        request: |issuer, request| admit(request).map(|()| issuer.issue_to_anybody(request)),
+        reconcile: |issuer, question| {
+            let (told, intent) = (issuer.tell(question), format!("{:?}", question.context.intent));
+            let mut notes = locked(&issuer.notes);
+            if told == Reconciled::NothingHappened && !notes.contains(&intent) {
+                notes.push(intent);
+                return Err(odd::busy());
+            }
+            Ok(told)
+        },
+        ..Operations::SOUND
+    };
+    reference_subject("waiting", operations)
+}
+
+/// Makes an issuer that never tells that nothing happened, because at its service a call may be late for ever.
+fn never_sure() -> IssuerSubject {
+    let operations = Operations {
+        request: |issuer, request| admit(request).map(|()| issuer.issue_to_anybody(request)),
+        reconcile: |issuer, question| match issuer.tell(question) {
+            Reconciled::NothingHappened => Err(odd::busy()),
+            told => Ok(told),
+        },
+        ..Operations::SOUND
+    };
+    reference_subject("never sure", operations)
+}
+
+/// Makes an issuer that refuses a user a second credential while the first exists.
+fn single() -> IssuerSubject {
+    let operations = Operations {
+        request: |issuer, request| {
+            let has_another = issuer.known(request).is_none() && !issuer.ledger.entries().is_empty();
+            refuse_if(has_another, "the user has a credential")?;
+            issuer.issue(request)
+        },
+        ..Operations::SOUND
+    };
+    reference_subject("single", operations)
 }
 
 /// Makes an executable that keeps the whole contract.
@@ -149,13 +198,7 @@ mod tests {
 
     #[test]
     fn odd_issuers_that_are_right_pass() {
-        for (subject, skipped) in [
-            (minimal(), 36),
-            (reference(), 15),
-            (strange(), 13),
-            (executable(), 21),
-            (strange_executable(), 22),
-        ] {
+        for (subject, skipped) in sound().into_iter().zip([36, 16, 14, 17, 19, 22, 23, 20]) {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));
             assert_eq!(report.totals().skipped, skipped, "{}", report.format(Format::Table));

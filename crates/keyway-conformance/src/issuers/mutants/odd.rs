@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerLayer, Layered,
@@ -19,7 +20,7 @@ pub(super) struct Minimal;
 #[async_trait]
 impl Issuer for Minimal {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL
+        Capabilities::MINIMAL.prompt(true)
     }
 
     async fn describe(&self) -> IssuerResult<Description> {
@@ -36,9 +37,11 @@ impl Issuer for Minimal {
 }
 
 /// An issuer that never answers when it is asked to describe itself.
+#[cfg(test)]
 #[derive(Debug)]
 pub(super) struct Silent;
 
+#[cfg(test)]
 #[async_trait]
 impl Issuer for Silent {
     fn capabilities(&self) -> Capabilities {
@@ -77,6 +80,12 @@ impl Strange {
     fn permit(&self) -> IssuerResult<SemaphorePermit<'_>> {
         self.permits.try_acquire().map_err(|_| refused("another call has not ended"))
     }
+}
+
+/// The error of an issuer that cannot tell yet that nothing happened.
+pub(super) fn busy() -> IssuerError {
+    let what = "the service, at which a call may still be on its way,";
+    IssuerError::Unavailable { what, retry_after: Some(Duration::from_millis(10)), source: None }
 }
 
 /// The prefix of all references to credentials (`state` on the wire) that the strange issuer makes.
