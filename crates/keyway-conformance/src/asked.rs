@@ -7,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::suite::panic_text;
+use crate::suite::PANICKED;
 use crate::{Broken, History, PluginSubject, TestedContract, Trial, broken};
 
 /// A fact about a plugin, such as its capabilities. The plugin is asked once, on a thread of its own, because the kit
@@ -47,13 +47,13 @@ impl<T: Send + 'static> Asked<T> {
             let (subject, patience, (sender, receiver)) = (subject.untold(), self.patience, channel());
             thread::spawn(move || {
                 let history = History::default();
-                let trial = Trial::new(&subject, 1, &history);
+                let trial = Trial::new(&subject, 1, patience, &history);
                 // If the time is over, the receiver no longer exists.
                 let _ = sender.send(catch_unwind(AssertUnwindSafe(|| ask(&trial))));
             });
             let observed = match receiver.recv_timeout(patience) {
                 Ok(Ok(answer)) => return answer,
-                Ok(Err(panic)) => format!("it panicked: {}", panic_text(&*panic)),
+                Ok(Err(_)) => PANICKED.to_owned(),
                 Err(RecvTimeoutError::Timeout) => format!("none within {patience:?}"),
                 Err(RecvTimeoutError::Disconnected) => "its thread ended without one".to_owned(),
             };

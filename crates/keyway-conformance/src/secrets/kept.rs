@@ -21,8 +21,7 @@ pub(super) struct Kept {
 impl Kept {
     /// Stands for every place. A plugin whose places cannot be found is treated so, so that no rule is skipped, and the
     /// rules judge the failure.
-    pub(super) const EVERYWHERE: Self =
-        Self { in_lent_storage: true, in_sight: true, in_files: cfg!(unix) };
+    pub(super) const EVERYWHERE: Self = Self { in_lent_storage: true, in_sight: true, in_files: cfg!(unix) };
 
     /// Creates a secret in a store of a subject, and looks for its data.
     pub(super) fn find(trial: &Trial<'_, SecretStoreSubject>) -> Result<Self, Broken> {
