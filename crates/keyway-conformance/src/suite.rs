@@ -367,6 +367,12 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_a_panic_are_not_in_the_report() {
+        let told = run(4, &RunOptions::default().only("NUM-002")).outcomes()[0].explanation();
+        assert!(told.contains("it panicked") && !told.contains("four is special"), "{told}");
+    }
+
+    #[test]
     fn slow_calls_are_named_in_the_report_and_by_a_rule_that_did_not_end() {
         let options = RunOptions::default().deadline(Duration::from_millis(200));
         let mut slow = run(2, &options);

@@ -73,7 +73,10 @@ pub fn all() -> Vec<Mutant<IssuerSubject>> {
 /// separate process.
 pub fn candidates() -> Vec<Candidate> {
     let mutants = all().into_iter().map(|mutant| Candidate::of_mutant(suite(), &mutant));
-    mutants.chain(sound().map(Candidate::from)).collect()
+    let mutants = mutants.chain(sound().map(Candidate::from));
+    #[cfg(test)]
+    let mutants = mutants.chain([Candidate::from(tests::hanging())]);
+    mutants.collect()
 }
 
 fn sound() -> [IssuerSubject; 8] {
@@ -190,7 +193,10 @@ fn login_subject(name: &str, operations: Operations) -> IssuerSubject {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::time::Duration;
+
+    use keyway_issuers::CredentialRequest;
 
     use super::*;
     use crate::asked::Asked;
@@ -212,7 +218,7 @@ mod tests {
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {
             assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);
-            let secrets = ["correct horse", "token-of-the", "canary"];
+            let secrets = ["correct horse", "token-of-the", "long live the kit", "canary"];
             let shown = secrets.iter().find(|secret| row.explanation.contains(**secret));
             assert_eq!(shown, None, "{}", row.explanation);
         }
@@ -231,6 +237,41 @@ mod tests {
             assert_eq!(report.totals().failed, 1, "{}", report.format(Format::Table));
             assert!(report.outcomes()[0].explanation().contains(told), "{}", report.format(Format::Table));
         }
+    }
+
+    /// Makes an issuer whose requests do not end in a second process.
+    pub(super) fn hanging() -> IssuerSubject {
+        let before = |_: &ReferenceIssuer, _: &CredentialRequest| {
+            while crate::child::is_child() {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            Ok(())
+        };
+        reference_subject("hanging", Operations { before, ..Operations::SOUND })
+    }
+
+    #[test]
+    fn a_second_process_has_less_time_than_the_first_and_tells_what_failed() {
+        let options = RunOptions::default().deadline(Duration::from_secs(15)).only("ISS-045");
+        let report = suite().run(&Arc::new(hanging()), &options);
+        let told = report.outcomes()[0].explanation();
+        assert!(told.contains("expected an end within 10s"), "{told}");
+    }
+
+    #[test]
+    fn the_credential_of_a_dropped_request_is_revoked() {
+        let folder = Arc::new(Mutex::new(None));
+        let seen = Arc::clone(&folder);
+        let subject = reference().configuration(move |scratch| {
+            *locked(&seen) = Some(scratch.to_owned());
+            serde_json::json!({ "folder": scratch })
+        });
+        // The issuer makes the credential, and the request is dropped before the answer.
+        let subject = subject.layered(odd::answering_late);
+        let report = suite().run(&Arc::new(subject), &RunOptions::default().only("ISS-082"));
+        assert!(report.succeeded(), "{}", report.format(Format::Table));
+        let folder = locked(&folder).take().unwrap();
+        assert_eq!(Ledger::of(&folder).entries().len(), 0);
     }
 
     #[test]

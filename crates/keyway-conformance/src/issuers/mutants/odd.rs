@@ -88,6 +88,34 @@ pub(super) fn busy() -> IssuerError {
     IssuerError::Unavailable { what, retry_after: Some(Duration::from_millis(10)), source: None }
 }
 
+/// An issuer that has carried a request out some polls before it answers.
+#[cfg(test)]
+#[derive(Debug)]
+struct AnsweringLate(Arc<dyn Issuer>);
+
+/// Wraps an issuer so that its answers to requests come late.
+#[cfg(test)]
+pub(super) fn answering_late(issuer: Arc<dyn Issuer>) -> Arc<dyn Issuer> {
+    Arc::new(Layered(AnsweringLate(issuer)))
+}
+
+#[cfg(test)]
+impl IssuerLayer for AnsweringLate {
+    type Inner = dyn Issuer;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.0
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
+        let outcome = self.0.request(request).await;
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
+        outcome
+    }
+}
+
 /// The prefix of all references to credentials (`state` on the wire) that the strange issuer makes.
 pub(super) const KEY: &str = " \u{1F511} '\"\\\n";
 
