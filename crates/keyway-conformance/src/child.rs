@@ -9,21 +9,17 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Mutex;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::lock::locked;
-use crate::{Broken, Candidate, History, RunOptions, broken, ensure};
+use crate::trace_capture::print_traces;
+use crate::{Broken, Candidate, Failure, History, RunOptions, Subject, Trial, Verdict, broken, ensure};
 
 /// The environment variable that names the subject and the rule of a second run.
 const WANTED: &str = "KEYWAY_CONFORMANCE_CHILD";
 /// The environment variable that names the file of the note.
 const NOTE: &str = "KEYWAY_CONFORMANCE_NOTE";
-/// The longest time of a second run. It is shorter than the 60 seconds that the first run may take, because the first
-/// run waits for the second.
-const DEADLINE: Duration = Duration::from_secs(40);
-
 /// The note that a second run leaves for the first run.
 #[derive(Default, Deserialize, Serialize)]
 struct Note {
@@ -31,6 +27,8 @@ struct Note {
     secrets: Vec<String>,
     /// The calls that the second run made.
     calls: Vec<String>,
+    /// The reason why the second run did not get to the end of its calls.
+    failure: Option<String>,
 }
 
 /// The arguments with which this program tests a subject again, by the subject's [`key`]. The key `None` means every
@@ -64,14 +62,26 @@ pub(crate) fn run_one(candidate: &Candidate, options: &RunOptions) {
     let wanted = env::var(WANTED).unwrap_or_default();
     let (subject, rule) = wanted.split_once('\n').unwrap_or_default();
     if candidate.name() == subject && candidate.rules().iter().any(|summary| summary.id == rule) {
-        drop(candidate.run(&options.clone().only(rule).deadline(DEADLINE)));
+        print_traces();
+        let report = candidate.run(&options.clone().only(rule));
+        let failure = report.outcomes().iter().find_map(|outcome| match &outcome.verdict {
+            Verdict::Failed(Failure { expected, observed, .. }) => Some((expected, observed)),
+            _ => None,
+        });
+        // The rule writes the note if it gets to the end of its calls.
+        if let (Some((expected, observed)), Some(file)) = (failure, note().filter(|file| !file.exists())) {
+            let failure = Some(format!("expected {expected}, observed {observed}"));
+            let note = serde_json::to_vec(&Note { failure, ..Note::default() });
+            // Without the note, the first run reports that there is none.
+            let _ = note.map_err(std::io::Error::from).and_then(|note| std::fs::write(file, note));
+        }
     }
 }
 
 /// Writes the note of a second run. Returns false in a first run.
 pub(crate) fn noted(secrets: Vec<String>, history: &History) -> Result<bool, Broken> {
     let Some(file) = note() else { return Ok(false) };
-    let note = serde_json::to_vec(&Note { secrets, calls: history.calls().clone() });
+    let note = serde_json::to_vec(&Note { secrets, calls: history.calls(), failure: None });
     let written = note.map_err(std::io::Error::from).and_then(|note| std::fs::write(file, note));
     written.map_err(|error| broken("a note of the second run", error.to_string()))?;
     Ok(true)
@@ -93,9 +103,10 @@ pub(crate) fn failed(why: String) -> Broken {
 }
 
 /// Makes the command of a second run, which leaves its note in the given file.
-pub(crate) fn command(subject: &str, rule: &str, seed: u64, note: &Path) -> Result<Command, Broken> {
+pub(crate) fn command<S: Subject>(trial: &Trial<'_, S>, rule: &str, note: &Path) -> Result<Command, Broken> {
+    let subject = trial.subject().name();
     let known = locked(&ARGUMENTS);
-    let arguments = known.get(&Some(key(subject, rule))).or_else(|| known.get(&None)).cloned();
+    let arguments = known.get(&Some(key(&subject, rule))).or_else(|| known.get(&None)).cloned();
     drop(known);
     let Some(arguments) = arguments.or_else(of_unit_tests) else {
         return Err(Broken::Missing { capability: "a front end of the kit" });
@@ -104,34 +115,39 @@ pub(crate) fn command(subject: &str, rule: &str, seed: u64, note: &Path) -> Resu
     command
         .args(arguments)
         .env(WANTED, format!("{subject}\n{rule}"))
-        .env(crate::front::SEED, seed.to_string())
+        .env(crate::front::SEED, trial.seed().to_string())
+        // The second run has less time than the first, because the first run waits for the second.
+        .env(crate::front::DEADLINE, (trial.deadline() * 2 / 3).as_secs_f64().to_string())
         .env(NOTE, note)
         .stdin(Stdio::null());
     Ok(command)
 }
 
-/// Runs the rule in a second process, and demands that the output of the second process holds no secret. The calls that
-/// the second process made are added to `history`. Blocks.
-pub(crate) fn must_print_no_secret(
-    subject: &str,
+/// Runs the rule in a second process, and demands that the output of the second process holds no secret, nor the traces
+/// of any of its threads, which are a part of its standard error. The calls that the second process made are added to
+/// the history. Blocks.
+pub(crate) fn must_print_no_secret<S: Subject>(
+    trial: &Trial<'_, S>,
     rule: &str,
-    seed: u64,
     scratch: &Path,
-    history: &History,
 ) -> Result<(), Broken> {
     let note = scratch.join("kit-note.json");
-    let output = command(subject, rule, seed, &note)?.output().map_err(|error| failed(error.to_string()))?;
+    let output = command(trial, rule, &note)?.output().map_err(|error| failed(error.to_string()))?;
     let told = std::fs::read(&note).ok().and_then(|note| serde_json::from_slice::<Note>(&note).ok());
-    let Some(Note { secrets, calls }) = told else {
+    let Some(Note { secrets, calls, failure }) = told else {
         return Err(failed(format!("it left no note, and ended with {}", output.status)));
     };
     for call in calls {
-        history.record(call);
+        trial.history().record(call);
     }
-    for (stream, bytes) in [("standard output", &output.stdout), ("standard error", &output.stderr)] {
+    if let Some(failure) = failure {
+        return Err(failed(failure));
+    }
+    let error = "standard error or in a trace";
+    for (stream, bytes) in [("standard output", &output.stdout), (error, &output.stderr)] {
         let text = String::from_utf8_lossy(bytes);
         let shown = secrets.iter().any(|secret| text.contains(secret.as_str()));
-        ensure(!shown, format!("no secret on {stream}"), format!("these calls printed one to {stream}"))?;
+        ensure(!shown, format!("no secret on {stream}"), format!("these calls showed one on {stream}"))?;
     }
     Ok(())
 }

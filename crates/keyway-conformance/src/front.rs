@@ -4,13 +4,14 @@
 //! becomes a test with the rule's id in its name. In any other crate use
 //! [`conformance_test!`](crate::conformance_test), which makes one test. To get the report itself, run a [`Candidate`].
 //!
-//! The environment variable `KEYWAY_SEED` sets the seed of random choices, and `KEYWAY_RULE` selects the rules whose
-//! ids start with it. A failure prints the command that repeats it, quoted for the shell.
+//! The environment variable `KEYWAY_SEED` sets the seed of random choices, `KEYWAY_RULE` selects the rules whose ids
+//! start with it, and `KEYWAY_DEADLINE` sets the time limit of a rule in seconds, for a slow plugin. A failure prints the command that repeats it, quoted for the shell.
 
 use std::env;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed, FormatSetting, Trial};
 
@@ -20,6 +21,9 @@ use crate::{Candidate, Format, Report, RuleSummary, RunOptions, Verdict};
 
 /// The environment variable that sets the seed.
 pub const SEED: &str = "KEYWAY_SEED";
+
+/// The environment variable that sets the time limit of a rule, in seconds.
+pub const DEADLINE: &str = "KEYWAY_DEADLINE";
 
 /// The environment variable that selects rules.
 pub const RULE: &str = "KEYWAY_RULE";
@@ -88,12 +92,19 @@ macro_rules! conformance_test {
     };
 }
 
-/// Reads the options from the environment: the seed and the rules.
+/// Reads the options from the environment: the seed, the rules and the time limit.
 ///
 /// # Panics
-/// If `KEYWAY_SEED` is not a number, since a run with another seed would not repeat the failure.
+/// If `KEYWAY_SEED` or `KEYWAY_DEADLINE` is not a number, since a run with another seed would not repeat the failure.
 pub fn options() -> RunOptions {
-    let options = RunOptions { only: env::var(RULE).ok(), ..RunOptions::default() };
+    let mut options = RunOptions { only: env::var(RULE).ok(), ..RunOptions::default() };
+    if let Ok(seconds) = env::var(DEADLINE) {
+        let deadline = seconds.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let Some(deadline) = deadline else {
+            panic!("{DEADLINE} is {seconds:?}: set it to a number of seconds")
+        };
+        options.deadline = deadline;
+    }
     let Ok(seed) = env::var(SEED) else { return options };
     let Ok(seed) = seed.parse() else { panic!("{SEED} is {seed:?}: set it to a number") };
     options.seed(seed)

@@ -49,6 +49,8 @@
 //! rule caught which mutant; `cargo xtask conformance --mutants` prints it, and fails if a mutant survives the rule
 //! that it breaks. Subjects that are unusual but correct reveal rules that are too strict.
 
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
+mod asked;
 mod call_times;
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "storage"))]
 mod callers;
@@ -74,10 +76,14 @@ mod mutated;
 mod notation;
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod path_trap;
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers"))]
+mod patience;
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod plugin_subject;
 #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
 mod polled;
+#[cfg(any(feature = "secrets", feature = "storage"))]
+mod races;
 #[cfg(any(feature = "secrets", feature = "storage"))]
 mod random_cases;
 mod report;

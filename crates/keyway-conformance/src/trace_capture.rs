@@ -1,7 +1,8 @@
-//! Captures all `tracing` output of a future, at every level.
+//! Captures all `tracing` output of a future, or prints that of a process, at every level.
 
-use std::fmt::{self, Write};
+use std::fmt::{self, Write as _};
 use std::future::poll_fn;
+use std::io::{self, Write as _};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
@@ -14,7 +15,8 @@ use crate::lock::locked;
 /// Awaits a future. Returns its result, and the traces of its polls: all events, all spans and all their fields.
 pub(crate) async fn traced<T>(future: impl Future<Output = T> + Send) -> (T, String) {
     let text = Arc::new(Mutex::new(String::new()));
-    let dispatch = Dispatch::new(TraceCapture(Arc::clone(&text)));
+    let written = Arc::clone(&text);
+    let dispatch = Dispatch::new(TraceCapture(move |line: &str| locked(&written).push_str(line)));
     let mut future = pin!(future);
     // Sets the subscriber around each poll, since other tasks may run on the thread between two polls.
     let value =
@@ -23,15 +25,22 @@ pub(crate) async fn traced<T>(future: impl Future<Output = T> + Send) -> (T, Str
     (value, text)
 }
 
-/// Collects events and spans as text.
-struct TraceCapture(Arc<Mutex<String>>);
+/// Prints the traces of all threads of this process to standard error. Does nothing if the program has a subscriber of
+/// its own already.
+pub(crate) fn print_traces() {
+    let print = |line: &str| drop(io::stderr().write_all(line.as_bytes()));
+    let _ = dispatcher::set_global_default(Dispatch::new(TraceCapture(print)));
+}
 
-impl TraceCapture {
+/// Writes events and spans as lines of text.
+struct TraceCapture<W>(W);
+
+impl<W: Fn(&str)> TraceCapture<W> {
     fn write(&self, name: &str, fields: impl FnOnce(&mut Fields<'_>)) {
-        let mut text = locked(&self.0);
-        text.push_str(name);
-        fields(&mut Fields(&mut text));
-        text.push('\n');
+        let mut line = name.to_owned();
+        fields(&mut Fields(&mut line));
+        line.push('\n');
+        (self.0)(&line);
     }
 }
 
@@ -48,7 +57,7 @@ impl Visit for Fields<'_> {
     }
 }
 
-impl Subscriber for TraceCapture {
+impl<W: Fn(&str) + Send + Sync + 'static> Subscriber for TraceCapture<W> {
     fn enabled(&self, _: &Metadata<'_>) -> bool {
         true
     }

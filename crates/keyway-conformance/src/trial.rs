@@ -1,13 +1,7 @@
 //! A trial: one run of one rule, with its subject, its history and its random choices.
 
-use std::sync::{Mutex, MutexGuard};
-#[cfg(any(
-    test,
-    feature = "certificates",
-    feature = "credentials",
-    feature = "issuers",
-    feature = "secrets"
-))]
+use std::collections::VecDeque;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::CallTimes;
@@ -18,13 +12,14 @@ use crate::lock::locked;
 pub struct Trial<'a, S: ?Sized> {
     subject: &'a S,
     seed: u64,
+    deadline: Duration,
     history: &'a History,
     random: Mutex<u64>,
 }
 
 impl<'a, S: ?Sized> Trial<'a, S> {
-    pub(crate) fn new(subject: &'a S, seed: u64, history: &'a History) -> Self {
-        Self { subject, seed, history, random: Mutex::new(seed) }
+    pub(crate) fn new(subject: &'a S, seed: u64, deadline: Duration, history: &'a History) -> Self {
+        Self { subject, seed, deadline, history, random: Mutex::new(seed) }
     }
 
     /// Returns the subject under test.
@@ -35,6 +30,18 @@ impl<'a, S: ?Sized> Trial<'a, S> {
     /// Returns the seed of all random choices of this run.
     pub fn seed(&self) -> u64 {
         self.seed
+    }
+
+    /// Returns the time limit of this run.
+    pub fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Returns the time limit for one call of a rule that demands an answer: half of the time of the run. By default,
+    /// that is the time that a host gives a call.
+    #[cfg(any(feature = "certificates", feature = "credentials"))]
+    pub(crate) fn in_time(&self) -> Duration {
+        self.deadline / 2
     }
 
     /// Returns the history of the calls so far.
@@ -60,12 +67,20 @@ impl<'a, S: ?Sized> Trial<'a, S> {
     }
 }
 
-/// The calls of a run, in order. The history contains no secret values, because only arguments and kinds of outcomes
-/// are recorded.
+/// The latest calls of a run, in order. The history contains no secret values, because only arguments and kinds of
+/// outcomes are recorded.
 #[derive(Debug, Default)]
 pub struct History {
-    calls: Mutex<Vec<String>>,
+    calls: Mutex<Calls>,
     times: Mutex<CallTimes>,
+}
+
+#[derive(Debug, Default)]
+struct Calls {
+    /// The calls that a report shows.
+    latest: VecDeque<String>,
+    /// The number of all calls.
+    count: usize,
 }
 
 impl History {
@@ -74,7 +89,12 @@ impl History {
 
     /// Adds a call and its outcome.
     pub fn record(&self, call: impl Into<String>) {
-        self.calls().push(call.into());
+        let mut calls = locked(&self.calls);
+        if calls.latest.len() == Self::SHOWN {
+            calls.latest.pop_front();
+        }
+        calls.latest.push_back(call.into());
+        calls.count += 1;
     }
 
     /// Adds the time of a call.
@@ -96,13 +116,15 @@ impl History {
 
     /// Returns the latest calls, numbered from the first call of the run.
     pub(crate) fn latest(&self) -> Vec<String> {
-        let calls = self.calls();
-        let skipped = calls.len().saturating_sub(Self::SHOWN);
-        calls.iter().enumerate().skip(skipped).map(|(at, call)| format!("{}. {call}", at + 1)).collect()
+        let calls = locked(&self.calls);
+        let before = calls.count - calls.latest.len();
+        (before + 1..).zip(&calls.latest).map(|(number, call)| format!("{number}. {call}")).collect()
     }
 
-    pub(crate) fn calls(&self) -> MutexGuard<'_, Vec<String>> {
-        locked(&self.calls)
+    /// Returns the latest calls without numbers.
+    #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers", feature = "secrets"))]
+    pub(crate) fn calls(&self) -> Vec<String> {
+        locked(&self.calls).latest.iter().cloned().collect()
     }
 }
 
@@ -114,7 +136,7 @@ mod tests {
     fn the_same_seed_gives_the_same_numbers() {
         let history = History::default();
         let draw = |seed| {
-            let trial = Trial::new(&(), seed, &history);
+            let trial = Trial::new(&(), seed, Duration::from_secs(1), &history);
             [trial.random(), trial.random(), trial.random()]
         };
         assert_eq!(draw(7), draw(7));
@@ -129,6 +151,8 @@ mod tests {
         }
         let latest = history.latest();
         assert_eq!(latest.len(), History::SHOWN);
+        assert_eq!(latest.first().unwrap(), "61. call 60");
         assert_eq!(latest.last().unwrap(), "100. call 99");
+        assert_eq!(locked(&history.calls).latest.len(), History::SHOWN);
     }
 }

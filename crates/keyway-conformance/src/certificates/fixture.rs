@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use keyway_certificates::{
-    CertificateAuthority, CertificateError, CertificateOrder, Checkpoint, JsonObject, OrderId, OrderMetadata,
-    PluginMeta,
+    CaId, CertificateAuthority, CertificateError, CertificateOrder, Checkpoint, DeleteCa, JsonObject,
+    OrderId, OrderMetadata, PluginMeta,
 };
 use keyway_core::{Clock, PluginError as _};
 use tempfile::TempDir;
@@ -25,7 +25,8 @@ use crate::{Broken, Trial, broken};
 /// The shortest text that the rules about secrets look for, in bytes. Shorter texts occur in other texts by chance.
 pub(super) const SHORTEST_SECRET_BYTES: usize = 6;
 
-/// Opens handles of the authority under test. At the end of a rule, it cancels the orders that are still open.
+/// Opens handles of the authority under test. At the end of a rule, it cancels the orders that are still open, and
+/// deletes the authorities that were created.
 #[derive(Debug)]
 pub(super) struct CertificateFixture<'a> {
     trial: &'a Trial<'a, CertificateSubject>,
@@ -33,6 +34,8 @@ pub(super) struct CertificateFixture<'a> {
     pub(super) clock: Arc<KitClock>,
     /// The orders that were placed and have not ended.
     pub(super) left: Mutex<Vec<TestedOrder>>,
+    /// The subordinate authorities that were created.
+    pub(super) created: Mutex<Vec<CaId>>,
 }
 
 impl<'a> Fixture<'a> for CertificateFixture<'a> {
@@ -44,21 +47,29 @@ impl<'a> Fixture<'a> for CertificateFixture<'a> {
             scratch: scratch_folder()?,
             clock: Arc::new(KitClock::new()),
             left: Mutex::default(),
+            created: Mutex::default(),
         })
     }
 
-    /// Cancels the orders that are still open, if the authority can cancel. Ignores errors, since other rules judge
-    /// whether canceling works.
+    /// Cancels the orders that are still open and deletes the subordinate authorities, if the authority can do that.
+    /// Ignores errors, since other rules judge these calls.
     fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
-            let left = std::mem::take(&mut *locked(&self.left));
-            if left.is_empty() || !self.subject().capabilities().cancels {
+            let mut left = std::mem::take(&mut *locked(&self.left));
+            let mut created = std::mem::take(&mut *locked(&self.created));
+            if left.is_empty() && created.is_empty() {
                 return;
             }
+            let declared = self.subject().capabilities();
+            left.retain(|_| declared.cancels);
+            created.retain(|_| declared.deletes_cas);
             let Ok(authority) = self.subject().open(self.scratch(), self.clock()) else { return };
             for mut order in left {
                 order.order.intent = new_intent();
                 let _ = authority.cancel(&order.order).await;
+            }
+            for ca in created {
+                let _ = authority.delete_ca(&DeleteCa::new(new_intent(), ca)).await;
             }
         })
     }

@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::fixture::CertificateFixture;
 use super::tested_order::TestedOrder;
 use crate::lock::locked;
-use crate::{Broken, broken};
+use crate::{Broken, broken, ensure};
 
 /// The number of calls after which an open order counts as stuck.
 const CALLS: usize = 25;
@@ -103,6 +103,21 @@ impl<'f, 'a> Handle<'f, 'a> {
         outcome: OrderOutcome,
         restarts: bool,
     ) -> Result<OrderOutcome, Broken> {
+        let outcome = self.go_on(order, method, outcome, restarts).await?;
+        let status = outcome.status();
+        let expected = format!("an end of the order within {CALLS} calls");
+        ensure(status.is_final(), expected, format!("it still answers `{status}`"))?;
+        Ok(outcome)
+    }
+
+    /// Continues an order as [`finish`](Self::finish) does. Returns the last outcome, even if the order is still open.
+    pub(super) async fn go_on(
+        &self,
+        order: &mut TestedOrder,
+        method: RetryMethod,
+        outcome: OrderOutcome,
+        restarts: bool,
+    ) -> Result<OrderOutcome, Broken> {
         let (mut answered, mut outcome, mut wait) = (method, outcome, Duration::from_millis(1));
         for _ in 0..CALLS {
             let Some(next) = outcome.next_method(answered) else { return Ok(outcome) };
@@ -118,11 +133,7 @@ impl<'f, 'a> Handle<'f, 'a> {
             };
             answered = next;
         }
-        let status = outcome.status();
-        Err(broken(
-            format!("an end of the order within {CALLS} calls"),
-            format!("it still answers `{status}`"),
-        ))
+        Ok(outcome)
     }
 
     /// Places an order, and continues it until there is a certificate.

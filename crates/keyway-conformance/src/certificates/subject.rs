@@ -1,7 +1,7 @@
 //! The subject of the suite: a plugin for certificate authorities, with examples of orders.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use keyway_certificates::{
     AuthorityName, Capabilities, CertificateAuthorities, CertificateAuthority, CertificateError, OpenContext,
@@ -9,7 +9,9 @@ use keyway_certificates::{
 use keyway_core::{Clock, Resources};
 
 use super::OrderExample;
-use crate::clock::KitClock;
+use super::fixture::CertificateFixture;
+use crate::asked::Asked;
+use crate::notation::Fixture as _;
 use crate::{PluginSubject, Suite, TestedContract};
 
 pub(super) type Listing = dyn Fn(&Path) -> Vec<String> + Send + Sync;
@@ -49,7 +51,7 @@ pub struct ToldOfCertificates {
     pub(super) issues: bool,
     pub(super) days_field: Option<&'static str>,
     /// The capabilities, which are requested only once.
-    asked: OnceLock<Capabilities>,
+    asked: Asked<Capabilities>,
 }
 
 impl CertificateSubject {
@@ -118,14 +120,8 @@ impl CertificateSubject {
     /// Returns the declared capabilities. The plugin is asked only once.
     ///
     /// # Panics
-    /// If the plugin opens no authority, because then there is nothing to test. The suite reports the panic.
+    /// If the plugin opens no authority in time, because then there is nothing to test. The suite reports the panic.
     pub fn capabilities(&self) -> Capabilities {
-        *self.asked.get_or_init(|| {
-            let scratch = tempfile::tempdir().expect("the system gives a scratch folder");
-            match self.open(scratch.path(), Arc::new(KitClock::new())) {
-                Ok(authority) => authority.capabilities(),
-                Err(error) => panic!("it does not open, so nothing can be asked of it: {error}"),
-            }
-        })
+        *self.asked.must(self, |trial| Ok(CertificateFixture::new(trial)?.open()?.capabilities()))
     }
 }

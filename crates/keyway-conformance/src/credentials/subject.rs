@@ -1,7 +1,7 @@
 //! The subject of the suite: a plugin for credential stores, and the accounts that the rules use.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use keyway_core::{Clock, Resources};
 use keyway_credentials::{
@@ -9,7 +9,9 @@ use keyway_credentials::{
     CredentialStores, OpenContext,
 };
 
-use crate::clock::KitClock;
+use super::fixture::StoreFixture;
+use crate::asked::Asked;
+use crate::notation::Fixture as _;
 use crate::{PluginSubject, Suite, TestedContract};
 
 pub(super) type Listing = dyn Fn(&Path) -> Vec<String> + Send + Sync;
@@ -57,7 +59,7 @@ pub struct ToldOfCredentials {
     pub(super) held: Option<Arc<Listing>>,
     pub(super) notices: Option<Arc<Listing>>,
     /// The capabilities that the store declared when the kit first asked.
-    asked: OnceLock<Capabilities>,
+    asked: Asked<Capabilities>,
 }
 
 impl CredentialSubject {
@@ -159,14 +161,8 @@ impl CredentialSubject {
     /// Returns the capabilities that the store declares. The kit asks the store only once.
     ///
     /// # Panics
-    /// If the plugin cannot open a store. The suite also reports this fault.
+    /// If the plugin does not open a store in time. The suite also reports this fault.
     pub fn capabilities(&self) -> Capabilities {
-        *self.asked.get_or_init(|| {
-            let scratch = tempfile::tempdir().expect("the system gives a scratch folder");
-            match self.open(scratch.path(), Arc::new(KitClock::new())) {
-                Ok(store) => store.capabilities(),
-                Err(error) => panic!("it does not open, so nothing can be asked of it: {error}"),
-            }
-        })
+        *self.asked.must(self, |trial| Ok(StoreFixture::new(trial)?.open()?.capabilities()))
     }
 }

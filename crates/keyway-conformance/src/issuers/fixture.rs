@@ -34,18 +34,8 @@ impl<'a> Fixture<'a> for IssuerFixture<'a> {
         Ok(Self { trial, scratch: scratch_folder()?, left: Mutex::default() })
     }
 
-    /// Revokes the remaining credentials. Ignores errors, since other rules judge whether revoking works.
     fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(async {
-            let left = std::mem::take(&mut *locked(&self.left));
-            if left.is_empty() {
-                return;
-            }
-            let Ok(issuer) = self.subject().open(self.scratch()) else { return };
-            for (context, state) in left {
-                let _ = issuer.revoke(&Revocation::new(context.with_intent(new_intent()), state)).await;
-            }
-        })
+        Box::pin(self.revoke_all())
     }
 }
 
@@ -61,6 +51,18 @@ impl<'a> IssuerFixture<'a> {
     /// Returns the example of the subject.
     pub(super) fn example(&self) -> &'a IssuerExample {
         &self.subject().example
+    }
+
+    /// Revokes the remaining credentials. Ignores errors, since other rules judge whether revoking works.
+    pub(super) async fn revoke_all(&self) {
+        let left = std::mem::take(&mut *locked(&self.left));
+        if left.is_empty() {
+            return;
+        }
+        let Ok(issuer) = self.subject().open(self.scratch()) else { return };
+        for (context, state) in left {
+            let _ = issuer.revoke(&Revocation::new(context.with_intent(new_intent()), state)).await;
+        }
     }
 
     pub(super) fn scratch(&self) -> &Path {
@@ -108,13 +110,14 @@ impl<'a> IssuerFixture<'a> {
         broken(format!("{call} to succeed"), self.clean(&error.detail()))
     }
 
-    /// Removes the secrets of the examples from a text.
-    fn clean(&self, text: &str) -> String {
+    /// Removes the secrets of the examples from a text. What an operator configures may be a secret, too.
+    pub(super) fn clean(&self, text: &str) -> String {
         let examples = [Some(self.example()), self.subject().refused.as_ref()].into_iter().flatten();
         let tokens = examples.clone().flat_map(IssuerExample::tokens).map(SecretText::expose);
-        let entered = examples.flat_map(|example| example.parameters.values()).filter_map(Json::as_text);
+        let entered = examples.clone().flat_map(|example| example.parameters.values());
+        let configured = examples.flat_map(|example| example.configured.iter().map(|(_, value)| value));
         tokens
-            .chain(entered)
+            .chain(entered.chain(configured).filter_map(Json::as_text))
             .filter(|secret| secret.len() >= CredentialRef::SHORTEST_SECRET_BYTES)
             .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
     }

@@ -2,12 +2,12 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use keyway_core::PluginError as _;
+use keyway_core::{Effect, PluginError as _};
 use keyway_issuers::{
-    Context, CredentialRef, CredentialRequest, Description, Issued, Issuer, IssuerError, Parameters,
-    RequestOutcome, Revocation,
+    Context, CredentialRef, CredentialRequest, Description, IntendedEffect, Issued, Issuer, IssuerError,
+    Parameters, Reconciled, Reconciliation, RequestOutcome, Revocation,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -16,6 +16,9 @@ use super::fixture::IssuerFixture;
 use crate::lock::locked;
 use crate::unique::new_intent;
 use crate::{Broken, broken};
+
+/// The time limit for finding out what a dropped request made.
+const SETTLING: Duration = Duration::from_secs(5);
 
 /// A handle of the issuer, with the issuer's description. It sends requests, and records the credentials that they
 /// make.
@@ -111,6 +114,24 @@ impl<'f, 'a> Handle<'f, 'a> {
         }
     }
 
+    /// Finds the credential of a request that was dropped, so that it is revoked. Fails with `Missing` if the issuer
+    /// cannot tell.
+    pub(super) async fn settle_dropped(&self, request: &CredentialRequest) -> Result<(), Broken> {
+        let declared = self.issuer.capabilities();
+        if declared.idempotent {
+            let _ = tokio::time::timeout(SETTLING, self.request(request)).await;
+        } else if declared.reconciles {
+            let question = Reconciliation::new(request.context.clone(), IntendedEffect::Request);
+            let answer = tokio::time::timeout(SETTLING, self.issuer.reconcile(&question)).await;
+            if let Ok(Ok(Reconciled::Made(state))) = answer {
+                locked(&self.left).push((request.context.clone(), state));
+            }
+        } else {
+            return Err(Broken::Missing { capability: "idempotent, or reconciles" });
+        }
+        Ok(())
+    }
+
     /// Sends a request that must succeed.
     pub(super) async fn issued(&self, request: &CredentialRequest) -> Result<Issued, Broken> {
         match self.request(request).await {
@@ -127,6 +148,20 @@ impl<'f, 'a> Handle<'f, 'a> {
         let request = self.example_request()?;
         let issued = self.issued(&request).await?;
         Ok((request.context, issued))
+    }
+
+    /// Makes the credential of the example while the user has another one. Fails with `Missing` if the issuer refuses
+    /// that, as it may.
+    pub(super) async fn made_beside(&self) -> Result<(Context, Issued), Broken> {
+        let request = self.example_request()?;
+        match self.request(&request).await {
+            Ok(RequestOutcome::Issued(issued)) => Ok((request.context, issued)),
+            Err(error @ IssuerError::Refused { .. }) if error.effect() == Effect::None => {
+                Err(Broken::Missing { capability: "two credentials at once" })
+            }
+            Ok(RequestOutcome::LoginRequired(_)) => Err(broken("a credential", "it asked for another login")),
+            Err(error) => Err(self.unexpected("the request", &error)),
+        }
     }
 
     /// Revokes a credential, with a new intent.

@@ -14,9 +14,10 @@ use keyway_issuers::{
 use super::example::IssuerExample;
 use super::executable::{Executable, WireIssuer};
 use super::fixture::IssuerFixture;
+use crate::asked::Asked;
 use crate::notation::Fixture as _;
 use crate::runtime::runtime;
-use crate::{Broken, History, PluginSubject, Suite, TestedContract, Trial};
+use crate::{Broken, PluginSubject, Suite, TestedContract, Trial};
 
 type IssuerResult = Result<Arc<dyn Issuer>, IssuerError>;
 type Runner = dyn Fn(&str, &[String]) -> IssuerResult + Send + Sync;
@@ -59,7 +60,7 @@ pub struct ToldOfIssuers {
     /// Whether the kit sends requests as padded base64 in an argument and without any options, as the seed describes.
     pub(super) follows_seed: bool,
     /// The capabilities and the description that the issuer returned when the kit first asked.
-    asked: OnceLock<(Capabilities, Option<Description>)>,
+    pub(super) asked: Asked<(Capabilities, Option<Description>)>,
 }
 
 impl Default for ToldOfIssuers {
@@ -73,7 +74,7 @@ impl Default for ToldOfIssuers {
             profile: Profile::Strict,
             options: WireOptions::new("1.6.1"),
             follows_seed: false,
-            asked: OnceLock::new(),
+            asked: Asked::default(),
         }
     }
 }
@@ -180,7 +181,7 @@ impl IssuerSubject {
     /// Returns the capabilities of the issuer. The kit asks the issuer only once.
     ///
     /// # Panics
-    /// If the plugin cannot open an issuer. The suite also reports this fault.
+    /// If the plugin does not open an issuer, or does not describe it in time. The suite also reports this fault.
     pub fn capabilities(&self) -> Capabilities {
         self.asked().0
     }
@@ -200,22 +201,12 @@ impl IssuerSubject {
     }
 
     fn asked(&self) -> &(Capabilities, Option<Description>) {
-        self.asked.get_or_init(|| {
-            // Uses a new thread for the runtime, since the caller may already be on a runtime.
-            let asked = std::thread::scope(|scope| scope.spawn(|| self.ask()).join());
-            match asked {
-                Ok(Ok(asked)) => asked,
-                Ok(Err(broken)) => panic!("it does not open, so nothing can be asked of it: {broken:?}"),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
+        self.asked.must(self, ask)
     }
+}
 
-    fn ask(&self) -> Result<(Capabilities, Option<Description>), Broken> {
-        let history = History::default();
-        let trial = Trial::new(self, 1, &history);
-        let issuer = IssuerFixture::new(&trial)?.open()?;
-        let description = runtime()?.block_on(issuer.describe());
-        Ok((issuer.capabilities(), description.ok()))
-    }
+fn ask(trial: &Trial<'_, IssuerSubject>) -> Result<(Capabilities, Option<Description>), Broken> {
+    let issuer = IssuerFixture::new(trial)?.open()?;
+    let description = runtime()?.block_on(issuer.describe());
+    Ok((issuer.capabilities(), description.ok()))
 }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::fixture::StoreFixture;
 use crate::scratch::scratch_folder;
-use crate::{Broken, Subject as _, child};
+use crate::{Broken, child};
 
 /// The environment variable that passes the [`Cut`] to a second run.
 const CUT: &str = "KEYWAY_CONFORMANCE_CUT";
@@ -52,8 +52,7 @@ impl KilledRun {
     pub(super) fn new(fixture: &StoreFixture<'_>, rule: &str, cut: Option<Cut>) -> Result<Self, Broken> {
         let scratch = scratch_folder()?;
         let run = Self { folder: scratch.path().to_owned(), cut, _scratch: Some(scratch) };
-        let name = fixture.subject().name();
-        let mut command = child::command(&name, rule, fixture.seed(), &run.folder.join("note"))?;
+        let mut command = child::command(fixture, rule, &run.folder.join("note"))?;
         let mut folders = ["store", "marks", "temporary"].into_iter().map(|name| run.folder.join(name));
         let ended = folders.try_for_each(fs::create_dir).and_then(|()| {
             command

@@ -40,7 +40,7 @@ mod subject;
 pub(crate) mod tests;
 
 pub use generation_example::GenerationExample;
-pub use reference::{cached, foreign, minimal, reference, strange};
+pub use reference::{cached, foreign, limitless, minimal, reference, strange};
 pub use subject::SecretStoreSubject;
 
 use crate::Suite;

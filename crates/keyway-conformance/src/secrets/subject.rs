@@ -1,7 +1,5 @@
 //! The subject of the suite: a plugin for secret stores, and how to open it.
 
-use std::sync::OnceLock;
-
 use keyway_core::Table;
 use keyway_secrets::{Capabilities, SecretStore as _, SecretStores};
 
@@ -10,8 +8,9 @@ use super::client::{ClientMaker, KeywayClient};
 use super::fixture::StoreFixture;
 use super::generation_example::GenerationExample;
 use super::kept::Kept;
+use crate::asked::Asked;
 use crate::notation::Fixture as _;
-use crate::{History, PluginSubject, Suite, TestedContract, Trial};
+use crate::{PluginSubject, Suite, TestedContract};
 
 /// A plugin for secret stores under test.
 ///
@@ -44,8 +43,8 @@ pub struct ToldOfStores {
     pub(super) generation: Option<GenerationExample>,
     #[cfg(feature = "client")]
     pub(super) client: Box<dyn ClientMaker>,
-    capabilities: OnceLock<Capabilities>,
-    kept: OnceLock<Kept>,
+    capabilities: Asked<Capabilities>,
+    kept: Asked<Kept>,
 }
 
 #[cfg(feature = "client")]
@@ -86,21 +85,13 @@ impl SecretStoreSubject {
     /// Returns the capabilities of the plugin's stores. The first call asks a store.
     ///
     /// # Panics
-    /// If the plugin cannot open a store. The suite also reports this fault.
+    /// If the plugin does not open a store in time. The suite also reports this fault.
     pub fn capabilities(&self) -> Capabilities {
-        *self.capabilities.get_or_init(|| {
-            let history = History::default();
-            let trial = Trial::new(self, 1, &history);
-            let asked = StoreFixture::new(&trial).and_then(|fixture| Ok(fixture.open()?.capabilities()));
-            match asked {
-                Ok(capabilities) => capabilities,
-                Err(broken) => panic!("no store opens, so nothing can be asked of one: {broken:?}"),
-            }
-        })
+        *self.capabilities.must(self, |trial| Ok(StoreFixture::new(trial)?.open()?.capabilities()))
     }
 
     /// Returns where the plugin keeps its data. The first call makes a store to find out.
     pub(super) fn kept(&self) -> Kept {
-        *self.kept.get_or_init(|| Kept::by(self.untold()))
+        self.kept.get(self, Kept::find).map_or(Kept::EVERYWHERE, |kept| *kept)
     }
 }

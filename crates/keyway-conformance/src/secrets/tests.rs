@@ -47,6 +47,19 @@ fn a_minimal_store_keeps_the_contract() {
 }
 
 #[test]
+fn a_store_without_limits_keeps_the_contract() {
+    passes(super::limitless());
+}
+
+#[test]
+fn a_race_that_is_always_lost_ends() {
+    let all = super::mutants::of_stores();
+    let mutant = all.into_iter().find(|mutant| mutant.name == "AlwaysLosesTheRace").unwrap();
+    let report = suite().run(&(mutant.subject)(), &RunOptions::default().only("SEC-130"));
+    assert!(failures(&report).contains("a change"), "{}", failures(&report));
+}
+
+#[test]
 fn a_strange_store_keeps_the_contract() {
     passes(super::strange());
 }

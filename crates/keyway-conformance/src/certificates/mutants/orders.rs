@@ -60,6 +60,37 @@ mutants! {
             order.metadata = OrderMetadata::default();
             mutant.ca.issue(&order).await
         })
+    IssuesToAllLater breaks ["CER-013"] "says that the authority cannot be reached, and then makes certificates for refused names"
+        (issue |mutant, order| {
+            if !mutant.notes.flag.swap(true, Ordering::SeqCst) {
+                return Ok(OrderOutcome::CaUnavailable(Waiting::new("Later.")));
+            }
+            let mut order = order.clone();
+            order.metadata = OrderMetadata::default();
+            mutant.ca.issue(&order).await
+        })
+    TakesBackItsDoubt breaks ["CER-013"] "doubts the data of a refused name, and then makes the certificate"
+        (issue |mutant, order| {
+            let mut changed = order.clone();
+            changed.metadata = OrderMetadata::default();
+            mutant.ca.issue(&changed).await?;
+            Ok(OrderOutcome::ClientDataIssue(Waiting::new("Is that right?")))
+        })
+    BlocksOnlyForNewOrders breaks ["CER-092"] "blocks the thread when it places an order, and not when it knows the intent"
+        (issue |mutant, order| {
+            let intent = order.intent.to_string();
+            if !locked(&mutant.notes.texts).contains(&intent) {
+                locked(&mutant.notes.texts).push(intent);
+                std::thread::sleep(std::time::Duration::from_millis(200));
+            }
+            mutant.ca.issue(order).await
+        })
+    IsNotPrompt breaks ["CER-094"] "declares `prompt`, and holds the thread for 20 ms"
+        (capabilities |mutant| mutant.ca.capabilities().prompt(true),
+        issue |mutant, order| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            mutant.ca.issue(order).await
+        })
     RefusesInDoubt breaks ["CER-013"] "refuses with an error that leaves the effect open"
         (issue |mutant, order| match mutant.ca.issue(order).await? {
             OrderOutcome::InvalidOperation(_) => Err(CertificateError::failed("No.", "a refused name")),

@@ -58,7 +58,7 @@ pub(super) const FULL: Capabilities = ScriptedCa::CAPABILITIES;
 /// All capabilities except those by which a host repeats a call or asks for the call's outcome.
 pub(super) const ONCE: Capabilities = FULL.idempotent(false).reconciles(false);
 /// Only custom requests, and no other capability.
-pub(super) const MINIMAL: Capabilities = Capabilities::MINIMAL;
+pub(super) const MINIMAL: Capabilities = Capabilities::MINIMAL.prompt(true);
 
 /// A handle of a mutant.
 #[derive(Debug)]

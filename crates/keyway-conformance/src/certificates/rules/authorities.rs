@@ -7,6 +7,7 @@ use keyway_core::{Clock as _, Effect, PluginError as _};
 
 use super::outcomes::is_pem;
 use super::{Broken, CREATES, CertificateFixture, Checked, DELETES, Handle, broken, ensure, rules};
+use crate::lock::locked;
 use crate::unique::{new_intent, unique};
 
 rules! {
@@ -63,12 +64,18 @@ pub(super) async fn creation(handle: &Handle<'_, '_>) -> Result<CreateCa, Broken
 pub(super) async fn created(handle: &Handle<'_, '_>, request: &CreateCa) -> Result<CaInformation, Broken> {
     let created = handle.authority.create_ca(request).await;
     handle.record("create_ca", &created.as_ref().map(drop));
+    if let Ok(made) = &created {
+        locked(&handle.created).push(made.id.clone());
+    }
     created.map_err(|error| handle.unexpected("create_ca", &error))
 }
 
 pub(super) async fn deleted(handle: &Handle<'_, '_>, request: &DeleteCa) -> Checked {
     let deleted = handle.authority.delete_ca(request).await;
     handle.record("delete_ca", &deleted.as_ref().map(drop));
+    if deleted.is_ok() {
+        locked(&handle.created).retain(|left| *left != request.ca);
+    }
     deleted.map_err(|error| handle.unexpected("delete_ca", &error))
 }
 

@@ -135,7 +135,13 @@ async fn odd_change(fixture: &CertificateFixture<'_>) -> Checked {
         let placed = std::mem::replace(&mut order.order.metadata, metadata);
         order.order.previous_metadata = Some(placed.clone());
         order.order.intent = new_intent();
-        let answer = crate::polled::answered(handle.ask(RetryMethod::Modify, &order), "modify", what).await?;
+        let answer = crate::polled::answered(
+            handle.ask(RetryMethod::Modify, &order),
+            handle.in_time(),
+            "modify",
+            what,
+        )
+        .await?;
         if answer.is_err() {
             (order.order.metadata, order.order.previous_metadata) = (placed, None);
             handle.finish(&mut order, RetryMethod::Issue, outcome, false).await?;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use keyway_certificates::RetryMethod;
 
-use super::{Broken, CertificateFixture, Checked, LISTING, NOT_BLOCKING, broken, ensure, rules};
+use super::{Broken, CertificateFixture, Checked, LISTING, NOT_BLOCKING, PROMPT, broken, ensure, rules};
 use crate::callers::begun_together;
 use crate::certificates::handle::{call, name};
 use crate::certificates::tested_order::TestedOrder;
-use crate::polled::{IN_TIME, prompt_enough};
+use crate::polled::{Attempts, CALLERS_TASK, HOST_THREAD, Promptness};
 
 rules! {
     in CertificateFixture;
@@ -20,10 +20,13 @@ rules! {
         together_exact;
     "CER-092" Must needs NOT_BLOCKING from ["R1"]
         "A call of an authority that does not declare `blocking` leaves its thread within 50 ms, each time that it is polled."
-        leaves_its_thread;
+        leaves_its_thread(HOST_THREAD);
     "CER-093" Must from ["Barbican/statuses", "Barbican/unavailable", "R1"]
-        "Each call for an order ends within 10 seconds: an authority that takes longer answers that the order waits."
+        "Each call for an order ends within 30 seconds, as a host demands: an authority that takes longer answers that the order waits."
         in_time;
+    "CER-094" Must needs PROMPT from ["R1"]
+        "A call of an authority that declares `prompt` leaves its thread at once, each time that it is polled."
+        leaves_its_thread(CALLERS_TASK);
 }
 
 /// The number of concurrent calls if the authority declares a larger number or no limit.
@@ -65,24 +68,42 @@ async fn together_exact(fixture: &CertificateFixture<'_>) -> Checked {
     ensure(made == orders, format!("{orders} orders at the authority"), made.to_string())
 }
 
-async fn leaves_its_thread(fixture: &CertificateFixture<'_>) -> Checked {
-    let handle = fixture.handle()?;
-    let (order, request) = (fixture.order()?, fixture.example().request()?);
+async fn leaves_its_thread(fixture: &CertificateFixture<'_>, demanded: Promptness) -> Checked {
+    let (handle, example) = (fixture.handle()?, fixture.example().request()?);
     let authority = &handle.authority;
-    prompt_enough("`supports`", || Box::pin(async { drop(authority.supports(&request).await) })).await?;
-    prompt_enough("`ca_information`", || Box::pin(async { drop(authority.ca_information().await) })).await?;
-    for (method, what) in [(RetryMethod::Issue, "`issue`"), (RetryMethod::Check, "`check`")] {
-        prompt_enough(what, || Box::pin(async { drop(handle.ask(method, &order).await) })).await?;
+    let mut supports = Attempts::of("`supports`", demanded);
+    while supports.another() {
+        drop(supports.timed(authority.supports(&example)).await);
     }
-    Ok(())
+    supports.judged()?;
+    let mut information = Attempts::of("`ca_information`", demanded);
+    while information.another() {
+        drop(information.timed(authority.ca_information()).await);
+    }
+    information.judged()?;
+    // Each attempt has an order of its own.
+    let mut issue = Attempts::of("`issue`", demanded);
+    while issue.another() {
+        let order = fixture.order()?;
+        drop(issue.timed(handle.ask(RetryMethod::Issue, &order)).await);
+    }
+    issue.judged()?;
+    let mut check = Attempts::of("`check`", demanded);
+    while check.another() {
+        let order = fixture.order()?;
+        drop(handle.ask(RetryMethod::Issue, &order).await);
+        drop(check.timed(handle.ask(RetryMethod::Check, &order)).await);
+    }
+    check.judged()
 }
 
 async fn in_time(fixture: &CertificateFixture<'_>) -> Checked {
     let (handle, order) = (fixture.handle()?, fixture.order()?);
     for method in [RetryMethod::Issue, RetryMethod::Check] {
-        let answer = tokio::time::timeout(IN_TIME, handle.ask(method, &order)).await;
+        let in_time = fixture.in_time();
+        let answer = tokio::time::timeout(in_time, handle.ask(method, &order)).await;
         let late =
-            |_| broken(format!("an end of `{}` within {IN_TIME:?}", name(method)), "it is still running");
+            |_| broken(format!("an end of `{}` within {in_time:?}", name(method)), "it is still running");
         // Other rules check whether the call works.
         drop(answer.map_err(late)?);
     }

@@ -4,8 +4,8 @@ use keyway_core::PluginError as _;
 
 use super::provoked::{Provoked, all_words, provoke};
 use super::{Broken, CertificateFixture, Checked, broken, ensure, rules};
+use crate::child;
 use crate::trace_capture::traced;
-use crate::{Subject, child};
 
 rules! {
     in CertificateFixture;
@@ -73,6 +73,5 @@ async fn output_is_clean(fixture: &CertificateFixture<'_>) -> Checked {
         let provoked = provoke(fixture).await?;
         return child::noted(provoked.secrets, fixture.history()).map(drop);
     }
-    let name = Subject::name(fixture.subject());
-    child::must_print_no_secret(&name, "CER-114", fixture.seed(), fixture.scratch(), fixture.history())
+    child::must_print_no_secret(fixture, "CER-114", fixture.scratch())
 }

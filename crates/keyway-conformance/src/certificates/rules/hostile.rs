@@ -97,7 +97,7 @@ async fn odd_requests(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     for (what, metadata) in odd_metadata(fixture)? {
         let request = OrderRequest::new(metadata).with_context(fixture.example().context());
-        let _ = answered(handle.authority.supports(&request), "supports", what).await?;
+        let _ = answered(handle.authority.supports(&request), handle.in_time(), "supports", what).await?;
     }
     Ok(())
 }
@@ -106,7 +106,7 @@ async fn ordered(handle: &Handle<'_, '_>) -> Checked {
     for (what, metadata) in odd_metadata(handle)? {
         let order = handle.order_of(metadata, handle.example())?;
         for (method, name) in [(RetryMethod::Issue, "issue"), (RetryMethod::Check, "check")] {
-            let _ = answered(handle.ask(method, &order), name, what).await?;
+            let _ = answered(handle.ask(method, &order), handle.in_time(), name, what).await?;
         }
     }
     Ok(())
@@ -139,7 +139,7 @@ async fn odd_plugin_meta(fixture: &CertificateFixture<'_>) -> Checked {
             let set = order.order.plugin_meta.set(name.as_str(), value.clone());
             set.map_err(|error| broken("an entry for the plugin", error.to_string()))?;
         }
-        let _ = answered(handle.ask(RetryMethod::Check, &order), "check", what).await?;
+        let _ = answered(handle.ask(RetryMethod::Check, &order), handle.in_time(), "check", what).await?;
     }
     Ok(())
 }
@@ -171,10 +171,14 @@ async fn paths_in_data(fixture: &CertificateFixture<'_>) -> Checked {
     trapped(fixture, "a text of the client", async |handle, path| {
         let metadata = handle.example().with_texts(|_| path.to_owned())?;
         let request = OrderRequest::new(metadata.clone()).with_context(handle.example().context());
-        let mut all = text(&answered(handle.authority.supports(&request), "supports", "a path").await?);
+        let mut all = text(
+            &answered(handle.authority.supports(&request), handle.in_time(), "supports", "a path").await?,
+        );
         let order = handle.order_of(metadata, handle.example())?;
         for (method, name) in [(RetryMethod::Issue, "issue"), (RetryMethod::Check, "check")] {
-            all.push_str(&text(&answered(handle.ask(method, &order), name, "a path").await?));
+            all.push_str(&text(
+                &answered(handle.ask(method, &order), handle.in_time(), name, "a path").await?,
+            ));
         }
         Ok(all)
     })
@@ -189,7 +193,9 @@ async fn paths_in_ids(fixture: &CertificateFixture<'_>) -> Checked {
     trapped(fixture, "the id of an authority", async |handle, path| {
         let example = handle.example().clone().ca(id(path)?);
         let order = handle.order_of(example.metadata()?, &example)?;
-        Ok(text(&answered(handle.ask(RetryMethod::Issue, &order), "issue", "a path").await?))
+        Ok(text(
+            &answered(handle.ask(RetryMethod::Issue, &order), handle.in_time(), "issue", "a path").await?,
+        ))
     })
     .await
 }
@@ -199,7 +205,8 @@ async fn paths_in_names(fixture: &CertificateFixture<'_>) -> Checked {
         let mut request = super::authorities::creation(handle).await?;
         request.name = path.to_owned();
         request.subject_dn = format!("CN={path}");
-        let answer = answered(handle.authority.create_ca(&request), "create_ca", "a path").await?;
+        let answer =
+            answered(handle.authority.create_ca(&request), handle.in_time(), "create_ca", "a path").await?;
         if let (Ok(made), true) = (&answer, handle.authority.capabilities().deletes_cas) {
             let _ = handle.authority.delete_ca(&DeleteCa::new(new_intent(), made.id.clone())).await;
         }
@@ -212,7 +219,9 @@ async fn paths_in_names(fixture: &CertificateFixture<'_>) -> Checked {
 async fn paths_in_deletions(fixture: &CertificateFixture<'_>) -> Checked {
     trapped(fixture, "the id of an authority", async |handle, path| {
         let request = DeleteCa::new(new_intent(), id(path)?);
-        Ok(text(&answered(handle.authority.delete_ca(&request), "delete_ca", "a path").await?))
+        Ok(text(
+            &answered(handle.authority.delete_ca(&request), handle.in_time(), "delete_ca", "a path").await?,
+        ))
     })
     .await
 }

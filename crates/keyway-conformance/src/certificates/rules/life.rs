@@ -75,8 +75,13 @@ async fn revokes_nothing(fixture: &CertificateFixture<'_>) -> Checked {
     for text in OTHER {
         let pem = Pem::new(text).map_err(|error| broken("a text of the kit", error.to_string()))?;
         let request = CertificateRevocation::new(new_intent(), pem, RevocationReason::default());
-        let _ = crate::polled::answered(handle.authority.revoke(&request), "revoke", "an odd certificate")
-            .await?;
+        let _ = crate::polled::answered(
+            handle.authority.revoke(&request),
+            handle.in_time(),
+            "revoke",
+            "an odd certificate",
+        )
+        .await?;
     }
     ensure(fixture.listed().ok() == before, "nothing revoked", "an effect")
 }

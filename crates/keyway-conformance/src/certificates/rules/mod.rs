@@ -49,6 +49,7 @@ needs! {
     DAYS "real certificates, and a field for their days"
         |subject| issues(subject) && subject.days_field.is_some();
     NOT_BLOCKING "the absence of blocking" |subject| !subject.capabilities().blocking;
+    PROMPT "prompt" |subject| subject.capabilities().prompt;
 }
 
 fn issues(subject: &CertificateSubject) -> bool {

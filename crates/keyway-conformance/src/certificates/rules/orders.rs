@@ -101,7 +101,8 @@ pub(super) fn nothing_happened(
     ensure(same, "nothing made", "something was made and refused")
 }
 
-/// Places an order, and continues it. The order must not end in a certificate.
+/// Places an order, and continues it. The order must not end in a certificate: it must be refused, or wait for other
+/// data of the client. An order that waits for the authority proves nothing.
 pub(super) async fn comes_to_nothing(
     fixture: &CertificateFixture<'_>,
     metadata: OrderMetadata,
@@ -110,13 +111,29 @@ pub(super) async fn comes_to_nothing(
     let handle = fixture.handle()?;
     let before = fixture.listed().ok();
     let mut order = fixture.order_of(metadata, example)?;
-    let outcome = match handle.ask(RetryMethod::Issue, &order).await {
-        Ok(outcome @ (OrderOutcome::ClientDataIssue(_) | OrderOutcome::CaUnavailable(_))) => outcome,
-        Ok(outcome) => handle.finish(&mut order, RetryMethod::Issue, outcome, false).await?,
+    let mut method = RetryMethod::Issue;
+    let mut outcome = match handle.ask(method, &order).await {
+        Ok(outcome) => outcome,
         Err(error) => return nothing_happened(fixture, before.as_deref(), &error),
     };
-    let is_certificate = matches!(outcome, OrderOutcome::Generated(_));
-    ensure(!is_certificate, "no certificate", "a certificate")
+    if let OrderOutcome::ClientDataIssue(_) = outcome {
+        method = RetryMethod::Check;
+        outcome = match handle.ask(method, &order).await {
+            Ok(OrderOutcome::ClientDataIssue(_)) | Err(_) => return Ok(()),
+            Ok(other) => other,
+        };
+    }
+    let outcome = handle.go_on(&mut order, method, outcome, false).await?;
+    match outcome {
+        OrderOutcome::Generated(_) => Err(broken("no certificate", "a certificate")),
+        OrderOutcome::CaUnavailable(_) => {
+            Err(Broken::Missing { capability: "an authority that can be reached" })
+        }
+        OrderOutcome::WaitingForCa(_) => {
+            Err(broken("an end of the order", "it still waits for the authority"))
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn refuses(fixture: &CertificateFixture<'_>) -> Checked {

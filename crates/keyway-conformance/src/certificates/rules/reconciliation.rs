@@ -1,13 +1,15 @@
 //! Rules about reconciliation, by which a host asks what the outcome of a call was.
 
 use keyway_certificates::{
-    CertificateRevocation, DeleteCa, IntendedCall, ObjectRef, OrderOutcome, Reconciled, RetryMethod,
-    RevocationReason,
+    CertificateError, CertificateRevocation, DeleteCa, IntendedCall, ObjectRef, OrderOutcome, Reconciled,
+    RetryMethod, RevocationReason,
 };
+use keyway_core::PluginError as _;
 
 use super::authorities::{created, creation, deleted};
 use super::changes::change;
 use super::{Broken, CertificateFixture, Checked, Handle, RECONCILES, ensure, rules};
+use crate::patience::{CANNOT_REFUSE, Patience};
 use crate::unique::new_intent;
 
 rules! {
@@ -38,10 +40,17 @@ rules! {
         without_effect;
 }
 
-async fn told(handle: &Handle<'_, '_>, call: IntendedCall) -> Result<Reconciled, Broken> {
-    let answer = handle.authority.reconcile(&call.into()).await;
-    handle.record("reconcile", &answer.as_ref().map(|answer| word(answer)));
-    answer.map_err(|error| handle.unexpected("reconcile", &error))
+/// Asks what became of a call, and again after a temporary error.
+async fn told(handle: &Handle<'_, '_>, call: IntendedCall) -> Result<Reconciled, CertificateError> {
+    let (question, mut patience) = (call.into(), Patience::default());
+    loop {
+        let answer = handle.authority.reconcile(&question).await;
+        handle.record("reconcile", &answer.as_ref().map(|answer| word(answer)));
+        match answer {
+            Err(error) if patience.waits_out(&error, |delay| handle.clock.advance(delay)).await => {}
+            answer => return answer,
+        }
+    }
 }
 
 /// Names an answer without its object, because the object may hold any text.
@@ -55,7 +64,13 @@ const fn word(answer: &Reconciled) -> &'static str {
 }
 
 async fn must_tell(handle: &Handle<'_, '_>, call: IntendedCall, expected: &Reconciled) -> Checked {
-    let answer = told(handle, call).await?;
+    let answer = match told(handle, call).await {
+        Ok(answer) => answer,
+        Err(error) if error.kind().is_retryable() && *expected == Reconciled::NothingHappened => {
+            return Err(CANNOT_REFUSE);
+        }
+        Err(error) => return Err(handle.unexpected("reconcile", &error)),
+    };
     let observed = format!("{}, or another object", word(&answer));
     ensure(answer == *expected, word(expected), observed)
 }
@@ -80,7 +95,8 @@ async fn goes_on(fixture: &CertificateFixture<'_>) -> Checked {
     fixture.handle()?.must(RetryMethod::Issue, &order).await?;
     let mut order = order.after_kill();
     let after = fixture.handle()?;
-    told(&after, IntendedCall::Issue(order.order.clone())).await?;
+    let told = told(&after, IntendedCall::Issue(order.order.clone())).await;
+    told.map_err(|error| fixture.unexpected("reconcile", &error))?;
     let outcome = after.must(RetryMethod::Check, &order).await?;
     after.certified_after(&mut order, RetryMethod::Check, outcome).await.map(drop)
 }
@@ -148,8 +164,11 @@ async fn without_effect(fixture: &CertificateFixture<'_>) -> Checked {
     let before = fixture.listed()?;
     let never = fixture.order()?;
     for asked in [&order, &never] {
-        told(&handle, IntendedCall::Issue(asked.order.clone())).await?;
-        told(&handle, IntendedCall::Cancel(asked.order.clone())).await?;
+        for call in [IntendedCall::Issue(asked.order.clone()), IntendedCall::Cancel(asked.order.clone())] {
+            if let Err(error) = told(&handle, call).await {
+                ensure(error.kind().is_retryable(), "an answer", format!("{:?}", error.kind()))?;
+            }
+        }
     }
     fixture.no_effect_since(&before, "`reconcile`")
 }

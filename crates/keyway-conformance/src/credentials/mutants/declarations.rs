@@ -140,6 +140,15 @@ mutants! {
             }
             mutant.store.totp_codes(fetch).await
         })
+    RepeatsItsCode breaks ["CRE-024", "CRE-025"] "gives one code for ever, each time with a period of another length"
+        (totp_codes |mutant, fetch| {
+            let longer = mutant.vault.number.fetch_add(1, Ordering::SeqCst);
+            Ok(mutant.anew(fetch).await?.map(|_| {
+                let mut again = code(mutant).first().clone();
+                again.period += Duration::from_millis(longer);
+                TotpCodes::new(again)
+            }))
+        })
     StartsWithThePassword breaks ["CRE-026"] "starts an application with the password as an argument"
         (remote_app_credentials |mutant, fetch| {
             Ok(mutant.store.remote_app_credentials(fetch).await?.map(|mut app| {

@@ -44,7 +44,7 @@ mutants! {
         })
     ListsAtOnce breaks ["CRE-098"] "collects all accounts before it gives the first"
         (accounts |mutant, question| {
-            tokio::time::sleep(Duration::from_secs(11)).await;
+            tokio::time::sleep(Duration::from_secs(31)).await;
             mutant.store.accounts(question).await
         })
     ChecksOutLists breaks ["CRE-099"] "checks out to list accounts"
@@ -75,6 +75,15 @@ mutants! {
         (passwords |mutant, fetch| {
             sleep(LONG);
             mutant.store.passwords(fetch).await
+        })
+    BlocksOnlyForNewIntents breaks ["CRE-117"] "sleeps when it is told of an event for the first time"
+        (session_ended |mutant, event| {
+            let intent = event.intent.to_string();
+            if !locked(&mutant.vault.texts).contains(&intent) {
+                locked(&mutant.vault.texts).push(intent);
+                sleep(LONG);
+            }
+            mutant.store.session_ended(event).await
         })
     IsNotPrompt of reading breaks ["CRE-118"] "works for long in one poll, and declares to be prompt"
         (passwords |mutant, fetch| {

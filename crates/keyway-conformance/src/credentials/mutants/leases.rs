@@ -8,7 +8,7 @@ use keyway_credentials::{
     SessionContext,
 };
 
-use super::plugin::{account_of, new_intent, refound, store_mutant};
+use super::plugin::{account_of, busy, new_intent, refound, store_mutant};
 use super::{CredentialSubject, mutants, operation};
 
 mutants! {
@@ -79,6 +79,11 @@ mutants! {
     ForgetsCheckOuts breaks ["CRE-039", "CRE-065", "CRE-070"] "tells of a check-out that failed or was cut short that nothing happened (L2, L10)"
         (reconcile |mutant, question| match question.context {
             IntendedCall::Fetch(..) => Ok(Reconciled::NothingHappened),
+            _ => mutant.store.reconcile(question).await,
+        })
+    AlwaysAsksToWait breaks ["CRE-070"] "answers every question about a fetch with a temporary error"
+        (reconcile |mutant, question| match question.context {
+            IntendedCall::Fetch(..) => Err(busy()),
             _ => mutant.store.reconcile(question).await,
         })
     LosesTheFormerTicket of repeating breaks ["CRE-039", "CRE-065"] "checks out again when it is asked again, and forgets the first lease (L3)"

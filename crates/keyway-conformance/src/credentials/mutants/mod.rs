@@ -4,6 +4,7 @@
 mod check_ins;
 mod declarations;
 mod hostile;
+mod late;
 mod leases;
 mod operation;
 mod plugin;
@@ -31,8 +32,18 @@ pub fn candidates() -> Vec<Candidate> {
     mutants.chain(sound().map(Candidate::from)).collect()
 }
 
-fn sound() -> [CredentialSubject; 7] {
-    [minimal(), reference(), plain(), shared(), once(), renaming(), gateway()]
+fn sound() -> [CredentialSubject; 9] {
+    [
+        minimal(),
+        reference(),
+        plain(),
+        shared(),
+        once(),
+        renaming(),
+        gateway(),
+        late::waiting(),
+        late::never_sure(),
+    ]
 }
 
 fn unchanged(mutated: Mutated) -> Arc<dyn CredentialStore> {
@@ -81,7 +92,7 @@ mod tests {
 
     #[test]
     fn odd_stores_that_are_right_pass() {
-        for (subject, skipped) in sound().into_iter().zip([56, 5, 39, 9, 21, 5, 5]) {
+        for (subject, skipped) in sound().into_iter().zip([56, 5, 39, 9, 21, 5, 5, 6, 10]) {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));
             assert_eq!(report.totals().skipped, skipped, "{}", report.format(Format::Table));

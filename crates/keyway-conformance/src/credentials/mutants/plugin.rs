@@ -159,6 +159,12 @@ impl Mutated {
     }
 }
 
+/// The error of a store that cannot tell yet that nothing happened.
+pub(super) fn busy() -> CredentialError {
+    let what = "the vault, at which a call may still be on its way,";
+    CredentialError::Unavailable { what, retry_after: Some(Duration::from_millis(10)), source: None }
+}
+
 /// Changes what a fetch found.
 pub(super) fn refound<C>(
     outcome: FetchOutcome<C>,

@@ -112,8 +112,13 @@ async fn odd_cookies(fixture: &StoreFixture<'_>) -> Checked {
         }
         let other = fixture.session()?;
         other.store(&context);
-        let _ =
-            answered(other.fetch(kind, &candidate), name(kind), &format!("{what} in the cookies")).await??;
+        let _ = answered(
+            other.fetch(kind, &candidate),
+            other.in_time(),
+            name(kind),
+            &format!("{what} in the cookies"),
+        )
+        .await??;
     }
     Ok::<(), Broken>(())
 }

@@ -4,9 +4,9 @@ use keyway_core::{Effect, ErrorKind, PluginError as _};
 
 use super::provoked::{Provoked, all_words, provoke};
 use super::{Broken, Checked, FOUND, StoreFixture, broken, ensure, rules};
+use crate::child;
 use crate::lock::locked;
 use crate::trace_capture::traced;
-use crate::{Subject, child};
 
 rules! {
     in StoreFixture;
@@ -75,8 +75,7 @@ async fn output_is_clean(fixture: &StoreFixture<'_>) -> Checked {
         let secrets = locked(&fixture.secrets).clone();
         return child::noted(secrets, fixture.history()).map(drop);
     }
-    let name = Subject::name(fixture.subject());
-    child::must_print_no_secret(&name, "CRE-134", fixture.seed(), fixture.scratch(), fixture.history())
+    child::must_print_no_secret(fixture, "CRE-134", fixture.scratch())
 }
 
 async fn without_login(fixture: &StoreFixture<'_>) -> Checked {

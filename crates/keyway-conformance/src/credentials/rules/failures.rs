@@ -5,7 +5,9 @@ use keyway_credentials::{
     CheckIn, CredentialError, CredentialKind, Fetch, FetchOutcome, IntendedCall, Lease, Reconciled,
 };
 
+use super::reconciliation::told;
 use super::{Broken, Checked, FAILING, HELD, Session, StoreFixture, USED, broken, ensure, placed, rules};
+use crate::patience::{CANNOT_REFUSE, Patience};
 use crate::unique::new_intent;
 
 rules! {
@@ -30,12 +32,13 @@ pub(super) async fn settled(
 ) -> Result<Option<Lease>, Broken> {
     let declared = session.declared();
     if declared.reconciles {
-        let question = IntendedCall::Fetch(kind, fetch.clone()).into();
-        let told = session.open()?.reconcile(&question).await;
-        return match told.map_err(|error| session.unexpected("reconcile", &error))? {
-            Reconciled::Made(lease) => Ok(Some(lease)),
-            Reconciled::NothingHappened => Ok(None),
-            _ => Err(Broken::Missing { capability: "an answer to what happened" }),
+        let question = IntendedCall::Fetch(kind, fetch.clone());
+        return match told(session, question, &mut Patience::default()).await? {
+            Ok(Reconciled::Made(lease)) => Ok(Some(lease)),
+            Ok(Reconciled::NothingHappened) => Ok(None),
+            Ok(_) => Err(Broken::Missing { capability: "an answer to what happened" }),
+            Err(error) if error.kind().is_retryable() => Err(CANNOT_REFUSE),
+            Err(error) => Err(session.unexpected("reconcile", &error)),
         };
     }
     if declared.idempotent {

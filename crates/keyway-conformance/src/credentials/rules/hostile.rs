@@ -45,7 +45,9 @@ fn odd_texts() -> Vec<(&'static str, String)> {
 async fn fetched(session: &Session<'_, '_>, candidate: &Candidate, what: &str) -> Result<String, Broken> {
     let mut all = String::new();
     for kind in session.kinds() {
-        all.push_str(&text(&answered(session.fetch(kind, candidate), name(kind), what).await??));
+        all.push_str(&text(
+            &answered(session.fetch(kind, candidate), session.in_time(), name(kind), what).await??,
+        ));
         session.give_all_back().await;
     }
     Ok(all)
@@ -148,7 +150,7 @@ async fn paths_in_leases(fixture: &StoreFixture<'_>) -> Checked {
         let id = LeaseId::new(path).map_err(|error| broken("a path as a lease id", error.to_string()))?;
         let (candidate, context) = (nobody()?, session.context()?);
         let check_in = CheckIn::new(new_intent(), Lease::new(id), candidate, context, USED);
-        let answer = answered(session.give_back(&check_in), "check_in", form).await??;
+        let answer = answered(session.give_back(&check_in), session.in_time(), "check_in", form).await??;
         let all =
             answer.map_or_else(|error| super::provoked::all_words(&error), |answer| format!("{answer:?}"));
         trap.is_harmless(&all, "the id of a lease", form)?;

@@ -34,6 +34,25 @@ mutants! {
     Blocks breaks ["ISS-084"] "sleeps in a request, and does not declare that it blocks"
         (capabilities: |_| FULL.blocking(false),
         before: |_, _| { sleep(LONG); Ok(()) })
+    BlocksOnlyWhenItWorks breaks ["ISS-084"] "sleeps in a request with a new intent, and in no other"
+        (capabilities: |_| FULL.blocking(false),
+        before: |issuer, request| {
+            if issuer.known(request).is_none() {
+                sleep(LONG);
+            }
+            Ok(())
+        })
+    BlocksOnlyWhenItRevokes breaks ["ISS-084"] "sleeps in the revocation of a credential that exists"
+        (capabilities: |_| FULL.blocking(false),
+        revoking: |issuer, revocation| {
+            if issuer.is_there(&revocation.state) {
+                sleep(LONG);
+            }
+            Ok(())
+        })
+    IsNotPrompt breaks ["ISS-085"] "declares `prompt`, and holds the thread for 20 ms"
+        (capabilities: |_| FULL.blocking(false).prompt(true),
+        before: |_, _| { sleep(LONG / 10); Ok(()) })
     RevokesNothingMeanwhile breaks ["ISS-083"] "refuses a revocation while it works on a request"
         (before: |issuer, _| issuer.slots(1).map(|_slots| sleep(LONG)),
         revoking: |issuer, _| {

@@ -67,6 +67,13 @@ mutants! {
             tracing::debug!(phrase = phrase(request), "asked");
             Ok(())
         })
+    TracesOnAnotherThread breaks ["ISS-045"] "traces on a thread of its own what was entered"
+        (before: |_, request| {
+            let phrase = phrase(request).to_owned();
+            let thread = std::thread::spawn(move || tracing::debug!(phrase, "asked"));
+            drop(thread.join());
+            Ok(())
+        })
     PrintsTheSecret breaks ["ISS-045"] "prints what was entered"
         (before: |_, request| {
             drop(writeln!(std::io::stderr(), "asked with {}", phrase(request)));

@@ -3,6 +3,7 @@
 use keyway_issuers::{CredentialRef, IntendedEffect, Reconciled, RequestOutcome};
 
 use super::ledger::Entry;
+use super::odd::busy;
 use super::reference::{FULL, admit};
 use super::{IssuerSubject, issuer_mutant, mutants};
 
@@ -32,25 +33,27 @@ mutants! {
             issuer.issue(request)
         })
     ForgetsWhatItMade breaks ["ISS-062"] "tells of every request that nothing happened"
-        (reconcile: |issuer, question| match question.effect {
+        (reconcile: |issuer, question| Ok(match question.effect {
             IntendedEffect::Request => Reconciled::NothingHappened,
             IntendedEffect::Revoke(_) => issuer.tell(question),
-        })
+        }))
     MakesUpWhatItMade breaks ["ISS-062"] "tells of every request that it made the same credential"
-        (reconcile: |issuer, question| match question.effect {
+        (reconcile: |issuer, question| Ok(match question.effect {
             IntendedEffect::Request => Reconciled::Made(CredentialRef::new("counter-1")),
             IntendedEffect::Revoke(_) => issuer.tell(question),
-        })
+        }))
+    AlwaysAsksToWait breaks ["ISS-062"] "answers every question about a request with a temporary error"
+        (reconcile: |_, _| Err(busy()))
     MakesItLate breaks ["ISS-065"] "makes a credential for a request of which it told that nothing happened"
         (request: |issuer, request| {
             admit(request)?;
             Ok(issuer.issue_to_anybody(request))
         })
     TakesAllForDestroyed breaks ["ISS-063"] "tells of every revocation that the credential is destroyed"
-        (reconcile: |issuer, question| match question.effect {
+        (reconcile: |issuer, question| Ok(match question.effect {
             IntendedEffect::Request => issuer.tell(question),
             IntendedEffect::Revoke(_) => Reconciled::Destroyed,
-        })
+        }))
     ReconcilesSecretly breaks ["ISS-064"] "reconciles, and declares that it does not"
         (capabilities: |_| FULL.reconciles(false))
 }

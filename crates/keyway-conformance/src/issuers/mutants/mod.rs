@@ -18,14 +18,15 @@ mod runners;
 
 use std::sync::Arc;
 
-use keyway_issuers::{CredentialRef, IssuerError, Json, Login, UserInfo};
+use keyway_issuers::{CredentialRef, IssuerError, Json, Login, Reconciled, UserInfo};
 
 // Imports for the files of this folder.
 use super::{IssuerExample, IssuerSubject, suite};
+use crate::lock::locked;
 use crate::notation::mutants;
 use crate::{Candidate, Mutant};
 use ledger::Ledger;
-use reference::{Operations, ReferenceIssuer};
+use reference::{Operations, ReferenceIssuer, admit, refuse_if};
 
 type IssuerResult<T> = Result<T, IssuerError>;
 
@@ -72,8 +73,14 @@ pub fn all() -> Vec<Mutant<IssuerSubject>> {
 /// separate process.
 pub fn candidates() -> Vec<Candidate> {
     let mutants = all().into_iter().map(|mutant| Candidate::of_mutant(suite(), &mutant));
-    let sound = [minimal(), reference(), strange(), executable(), strange_executable()];
-    mutants.chain(sound.map(Candidate::from)).collect()
+    let mutants = mutants.chain(sound().map(Candidate::from));
+    #[cfg(test)]
+    let mutants = mutants.chain([Candidate::from(tests::hanging())]);
+    mutants.collect()
+}
+
+fn sound() -> [IssuerSubject; 8] {
+    [minimal(), reference(), strange(), waiting(), never_sure(), executable(), strange_executable(), single()]
 }
 
 /// Makes an issuer that does the least that the contract allows: no configuration, no parameters,
@@ -99,6 +106,51 @@ pub fn strange() -> IssuerSubject {
         ..Operations::SOUND
     };
     login_subject("strange", operations).layered(odd::strange)
+}
+
+/// Makes an issuer whose service cannot refuse a late call. Its first answer about a call without an effect is a
+/// temporary error. The second is that nothing happened, since by then no call can be late.
+fn waiting() -> IssuerSubject {
+    let operations = Operations {
+        request: |issuer, request| admit(request).map(|()| issuer.issue_to_anybody(request)),
+        reconcile: |issuer, question| {
+            let (told, intent) = (issuer.tell(question), format!("{:?}", question.context.intent));
+            let mut notes = locked(&issuer.notes);
+            if told == Reconciled::NothingHappened && !notes.contains(&intent) {
+                notes.push(intent);
+                return Err(odd::busy());
+            }
+            Ok(told)
+        },
+        ..Operations::SOUND
+    };
+    reference_subject("waiting", operations)
+}
+
+/// Makes an issuer that never tells that nothing happened, because at its service a call may be late for ever.
+fn never_sure() -> IssuerSubject {
+    let operations = Operations {
+        request: |issuer, request| admit(request).map(|()| issuer.issue_to_anybody(request)),
+        reconcile: |issuer, question| match issuer.tell(question) {
+            Reconciled::NothingHappened => Err(odd::busy()),
+            told => Ok(told),
+        },
+        ..Operations::SOUND
+    };
+    reference_subject("never sure", operations)
+}
+
+/// Makes an issuer that refuses a user a second credential while the first exists.
+fn single() -> IssuerSubject {
+    let operations = Operations {
+        request: |issuer, request| {
+            let has_another = issuer.known(request).is_none() && !issuer.ledger.entries().is_empty();
+            refuse_if(has_another, "the user has a credential")?;
+            issuer.issue(request)
+        },
+        ..Operations::SOUND
+    };
+    reference_subject("single", operations)
 }
 
 /// Makes an executable that keeps the whole contract.
@@ -141,18 +193,18 @@ fn login_subject(name: &str, operations: Operations) -> IssuerSubject {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use keyway_issuers::CredentialRequest;
+
     use super::*;
+    use crate::asked::Asked;
     use crate::{Format, Matrix, RunOptions};
 
     #[test]
     fn odd_issuers_that_are_right_pass() {
-        for (subject, skipped) in [
-            (minimal(), 36),
-            (reference(), 15),
-            (strange(), 13),
-            (executable(), 21),
-            (strange_executable(), 22),
-        ] {
+        for (subject, skipped) in sound().into_iter().zip([36, 16, 14, 17, 19, 22, 23, 20]) {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));
             assert_eq!(report.totals().skipped, skipped, "{}", report.format(Format::Table));
@@ -166,10 +218,60 @@ mod tests {
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {
             assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);
-            let secrets = ["correct horse", "token-of-the", "canary"];
+            let secrets = ["correct horse", "token-of-the", "long live the kit", "canary"];
             let shown = secrets.iter().find(|secret| row.explanation.contains(**secret));
             assert_eq!(shown, None, "{}", row.explanation);
         }
+    }
+
+    #[test]
+    fn the_rules_of_an_issuer_that_never_describes_itself_are_listed_and_fail() {
+        let mut subject = IssuerSubject::of_the_kit("silent", |_| Ok(Arc::new(odd::Silent)));
+        subject.told.asked = Asked::within(Duration::from_millis(100));
+        let candidate = Candidate::from(subject);
+        let rules = candidate.rules();
+        assert!(rules.iter().any(|rule| rule.id == "ISS-060" && rule.missing.is_none()));
+        let options = RunOptions::default().deadline(Duration::from_millis(200));
+        for (rule, told) in [("ISS-001", "an end within"), ("ISS-060", "none within 100ms")] {
+            let report = candidate.run(&options.clone().only(rule));
+            assert_eq!(report.totals().failed, 1, "{}", report.format(Format::Table));
+            assert!(report.outcomes()[0].explanation().contains(told), "{}", report.format(Format::Table));
+        }
+    }
+
+    /// Makes an issuer whose requests do not end in a second process.
+    pub(super) fn hanging() -> IssuerSubject {
+        let before = |_: &ReferenceIssuer, _: &CredentialRequest| {
+            while crate::child::is_child() {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+            Ok(())
+        };
+        reference_subject("hanging", Operations { before, ..Operations::SOUND })
+    }
+
+    #[test]
+    fn a_second_process_has_less_time_than_the_first_and_tells_what_failed() {
+        let options = RunOptions::default().deadline(Duration::from_secs(15)).only("ISS-045");
+        let report = suite().run(&Arc::new(hanging()), &options);
+        let told = report.outcomes()[0].explanation();
+        assert!(told.contains("expected an end within 10s"), "{told}");
+    }
+
+    #[test]
+    fn the_credential_of_a_dropped_request_is_revoked() {
+        let folder = Arc::new(Mutex::new(None));
+        let seen = Arc::clone(&folder);
+        let subject = reference().configuration(move |scratch| {
+            *locked(&seen) = Some(scratch.to_owned());
+            serde_json::json!({ "folder": scratch })
+        });
+        // The issuer makes the credential, and the request is dropped before the answer.
+        let subject = subject.layered(odd::answering_late);
+        let report = suite().run(&Arc::new(subject), &RunOptions::default().only("ISS-082"));
+        assert!(report.succeeded(), "{}", report.format(Format::Table));
+        let folder = locked(&folder).take().unwrap();
+        assert_eq!(Ledger::of(&folder).entries().len(), 0);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, IssuerLayer, Layered,
@@ -19,7 +20,7 @@ pub(super) struct Minimal;
 #[async_trait]
 impl Issuer for Minimal {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::MINIMAL
+        Capabilities::MINIMAL.prompt(true)
     }
 
     async fn describe(&self) -> IssuerResult<Description> {
@@ -32,6 +33,31 @@ impl Issuer for Minimal {
 
     async fn revoke(&self, _: &Revocation) -> IssuerResult<()> {
         Ok(())
+    }
+}
+
+/// An issuer that never answers when it is asked to describe itself.
+#[cfg(test)]
+#[derive(Debug)]
+pub(super) struct Silent;
+
+#[cfg(test)]
+#[async_trait]
+impl Issuer for Silent {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL
+    }
+
+    async fn describe(&self) -> IssuerResult<Description> {
+        std::future::pending().await
+    }
+
+    async fn request(&self, _: &CredentialRequest) -> IssuerResult<RequestOutcome> {
+        std::future::pending().await
+    }
+
+    async fn revoke(&self, _: &Revocation) -> IssuerResult<()> {
+        std::future::pending().await
     }
 }
 
@@ -53,6 +79,40 @@ impl Strange {
     /// one.
     fn permit(&self) -> IssuerResult<SemaphorePermit<'_>> {
         self.permits.try_acquire().map_err(|_| refused("another call has not ended"))
+    }
+}
+
+/// The error of an issuer that cannot tell yet that nothing happened.
+pub(super) fn busy() -> IssuerError {
+    let what = "the service, at which a call may still be on its way,";
+    IssuerError::Unavailable { what, retry_after: Some(Duration::from_millis(10)), source: None }
+}
+
+/// An issuer that has carried a request out some polls before it answers.
+#[cfg(test)]
+#[derive(Debug)]
+struct AnsweringLate(Arc<dyn Issuer>);
+
+/// Wraps an issuer so that its answers to requests come late.
+#[cfg(test)]
+pub(super) fn answering_late(issuer: Arc<dyn Issuer>) -> Arc<dyn Issuer> {
+    Arc::new(Layered(AnsweringLate(issuer)))
+}
+
+#[cfg(test)]
+impl IssuerLayer for AnsweringLate {
+    type Inner = dyn Issuer;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.0
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
+        let outcome = self.0.request(request).await;
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
+        outcome
     }
 }
 

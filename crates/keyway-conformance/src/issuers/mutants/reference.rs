@@ -42,7 +42,7 @@ pub(super) struct Operations {
     /// Runs at the beginning of a revocation.
     pub(super) revoking: fn(&ReferenceIssuer, &Revocation) -> IssuerResult<()>,
     pub(super) revoke: fn(&ReferenceIssuer, &Revocation) -> IssuerResult<()>,
-    pub(super) reconcile: fn(&ReferenceIssuer, &Reconciliation) -> Reconciled,
+    pub(super) reconcile: fn(&ReferenceIssuer, &Reconciliation) -> IssuerResult<Reconciled>,
 }
 
 impl Operations {
@@ -58,7 +58,7 @@ impl Operations {
             issuer.ledger.remove(revocation.state.as_str());
             Ok(())
         },
-        reconcile: ReferenceIssuer::tell,
+        reconcile: |issuer, question| Ok(issuer.tell(question)),
     };
 }
 
@@ -220,6 +220,6 @@ impl Issuer for ReferenceIssuer {
     }
 
     async fn reconcile(&self, question: &Reconciliation) -> IssuerResult<Reconciled> {
-        Ok((self.operations.reconcile)(self, question))
+        (self.operations.reconcile)(self, question)
     }
 }

@@ -1,5 +1,7 @@
 //! Mutants that handle revocations wrongly.
 
+use keyway_issuers::IssuerError;
+
 use super::reference::{refuse_if, refused};
 use super::{IssuerSubject, issuer_mutant, mutants};
 use crate::lock::locked;
@@ -19,6 +21,12 @@ mutants! {
         (revoking: |_, revocation| {
             assert!(revocation.state.as_str().starts_with("counter-"), "whose state is that?");
             Ok(())
+        })
+    QuotesItsConfiguration breaks ["ISS-054"] "fails on an unknown state, and tells its configuration"
+        (revoking: |issuer, revocation| {
+            let motto = revocation.context.configuration.text("motto").unwrap_or_default();
+            let failed = || IssuerError::system("revoke", format!("the motto is {motto}"));
+            if issuer.is_there(&revocation.state) { Ok(()) } else { Err(failed()) }
         })
     RemembersInMemory breaks ["ISS-055"] "revokes only what the same handle made"
         (entry: |issuer, _, entry| locked(&issuer.notes).push(entry.state.clone()),

@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use keyway_issuers::{CredentialRef, CredentialRequest, IssuerError, RequestOutcome};
 
-use super::{Broken, Checked, Handle, IssuerFixture, LISTING, NOT_BLOCKING, broken, ensure, rules};
+use super::{Broken, Checked, Handle, IssuerFixture, LISTING, NOT_BLOCKING, PROMPT, broken, ensure, rules};
 use crate::callers::begun_together;
 use crate::issuers::handle::revocation;
-use crate::polled::{polled, prompt_enough};
+use crate::polled::{Attempts, CALLERS_TASK, HOST_THREAD, Promptness, polled};
 
 rules! {
     in IssuerFixture;
@@ -33,7 +33,10 @@ rules! {
         as_many_as_declared;
     "ISS-084" Must needs NOT_BLOCKING from ["R1"]
         "A call of an issuer that does not declare `blocking` returns from every poll within 50 ms."
-        leaves_its_thread;
+        leaves_its_thread(HOST_THREAD);
+    "ISS-085" Must needs PROMPT from ["R1"]
+        "A call of an issuer that declares `prompt` returns from every poll at once."
+        leaves_its_thread(CALLERS_TASK);
 }
 
 /// The number of concurrent callers.
@@ -119,13 +122,16 @@ fn all_made(
 }
 
 async fn together(fixture: &IssuerFixture<'_>) -> Checked {
-    at_once(&fixture.handle().await?, CALLERS, &[]).await.map(drop)
+    let handle = fixture.handle().await?;
+    tells_apart(&handle).await?;
+    at_once(&handle, CALLERS, &[]).await.map(drop)
 }
 
 /// Tells whether the issuer gives the same user a different credential for each request. If two requests in sequence
-/// get the same credential, concurrent requests may also get the same one.
+/// get the same credential, concurrent requests may also get the same one. Fails with `Missing` if the issuer refuses a
+/// second credential.
 async fn tells_apart(handle: &Handle<'_, '_>) -> Result<bool, Broken> {
-    Ok(handle.made().await?.1.state != handle.made().await?.1.state)
+    Ok(handle.made().await?.1.state != handle.made_beside().await?.1.state)
 }
 
 /// Demands that all references differ, as the references from requests in sequence do.
@@ -167,15 +173,26 @@ async fn together_exact(fixture: &IssuerFixture<'_>) -> Checked {
 
 async fn dropped(fixture: &IssuerFixture<'_>) -> Checked {
     let handle = fixture.handle().await?;
+    let only_one = matches!(tells_apart(&handle).await, Err(Broken::Missing { .. }));
+    handle.revoke_all().await;
     for polls in 1..=POLLS {
         let request = handle.example_request()?;
         // The timeout allows for an executable, which needs some time between two polls.
         let dropped = tokio::time::timeout(Duration::from_secs(5), polled(polls, handle.request(&request)));
         let is_done = dropped.await.is_ok_and(|answer| answer.is_some());
         fixture.history().record(format!("dropped after {polls} polls"));
+        if only_one {
+            // A credential of the dropped request would be a reason to refuse the next request.
+            handle.settle_dropped(&request).await?;
+            handle.revoke_all().await;
+        }
         let next = handle.example_request()?;
         let answer = tokio::time::timeout(Duration::from_secs(20), handle.issued(&next)).await;
         answer.map_err(|_| broken("the next request to be answered", "it waited for 20 s"))??;
+        if !only_one {
+            let _ = handle.settle_dropped(&request).await;
+        }
+        handle.revoke_all().await;
         if is_done {
             break;
         }
@@ -199,11 +216,28 @@ async fn as_many_as_declared(fixture: &IssuerFixture<'_>) -> Checked {
     Ok(())
 }
 
-async fn leaves_its_thread(fixture: &IssuerFixture<'_>) -> Checked {
+async fn leaves_its_thread(fixture: &IssuerFixture<'_>, demanded: Promptness) -> Checked {
     let handle = fixture.handle().await?;
-    let (request, unknown) = (handle.example_request()?, CredentialRef::new("kit-no-such-state"));
-    prompt_enough("`describe`", || Box::pin(async { drop(handle.issuer.describe().await) })).await?;
-    prompt_enough("`request`", || Box::pin(async { drop(handle.request(&request).await) })).await?;
-    prompt_enough("`revoke`", || Box::pin(async { drop(handle.revoke(&request.context, &unknown).await) }))
-        .await
+    let mut describe = Attempts::of("`describe`", demanded);
+    while describe.another() {
+        drop(describe.timed(handle.issuer.describe()).await);
+    }
+    describe.judged()?;
+    // Each request has an intent of its own, and each revocation has a credential to revoke.
+    let mut request = Attempts::of("`request`", demanded);
+    while request.another() {
+        let asked = handle.example_request()?;
+        drop(request.timed(handle.request(&asked)).await);
+        handle.revoke_all().await;
+    }
+    request.judged()?;
+    let mut revoke = Attempts::of("`revoke`", demanded);
+    while revoke.another() {
+        let (context, issued) = handle.made().await?;
+        let revoked = revoke.timed(handle.revoke(&context, &issued.state)).await;
+        if revoked.is_ok() {
+            handle.forget(&issued.state);
+        }
+    }
+    revoke.judged()
 }

@@ -5,9 +5,9 @@ use keyway_issuers::{IssuerError, RequestOutcome};
 
 use super::provoked::{Provoked, all_words, provoke};
 use super::{Broken, Checked, IssuerFixture, LINKED, REFUSED, broken, ensure, rules};
+use crate::child;
 use crate::polled::contained;
 use crate::trace_capture::traced;
-use crate::{Subject, child};
 
 rules! {
     in IssuerFixture;
@@ -88,6 +88,5 @@ async fn output_is_clean(fixture: &IssuerFixture<'_>) -> Checked {
         let provoked = provoke(fixture).await?;
         return child::noted(provoked.into_secrets(), fixture.history()).map(drop);
     }
-    let name = Subject::name(fixture.subject());
-    child::must_print_no_secret(&name, "ISS-045", fixture.seed(), fixture.scratch(), fixture.history())
+    child::must_print_no_secret(fixture, "ISS-045", fixture.scratch())
 }

@@ -8,6 +8,7 @@ use keyway_issuers::{
 use super::{
     Broken, CANNOT_RECONCILE, Checked, Handle, IDEMPOTENT, IssuerFixture, RECONCILES, broken, ensure, rules,
 };
+use crate::patience::{CANNOT_REFUSE, Patience};
 use crate::unique::new_intent;
 
 rules! {
@@ -63,45 +64,59 @@ async fn one_effect(fixture: &IssuerFixture<'_>) -> Checked {
     ensure(made == 1, "one credential", made.to_string())
 }
 
-/// Asks for the outcome of an effect as a host does: without tokens and logins, because a host does not store them.
-async fn ask(
+/// Asks for the outcome of an effect as a host does: without tokens and logins, because a host does not store them, and
+/// again after a temporary error. Demands the answer `expected`.
+async fn must_tell(
     handle: &Handle<'_, '_>,
     context: &Context,
     effect: IntendedEffect,
-) -> Result<Reconciled, Broken> {
+    expected: Reconciled,
+    patience: &mut Patience,
+) -> Checked {
     let mut context = context.clone();
     context.requester.access_token = None;
     context.requester.additional_logins.clear();
-    let reconciled = handle.issuer.reconcile(&Reconciliation::new(context, effect)).await;
-    handle.record("reconcile", &reconciled);
-    reconciled.map_err(|error| handle.unexpected("reconcile", &error))
+    let question = Reconciliation::new(context, effect);
+    loop {
+        let reconciled = handle.issuer.reconcile(&question).await;
+        handle.record("reconcile", &reconciled);
+        match reconciled {
+            Ok(answer) => return ensure(answer == expected, told(&expected), told(&answer)),
+            Err(error) if patience.waits_out(&error, |_| ()).await => {}
+            Err(error) if error.kind().is_retryable() && expected == Reconciled::NothingHappened => {
+                return Err(CANNOT_REFUSE);
+            }
+            Err(error) => return Err(handle.unexpected("reconcile", &error)),
+        }
+    }
 }
 
-fn told(reconciled: &Reconciled) -> String {
+const fn told(reconciled: &Reconciled) -> &'static str {
     match reconciled {
         // The text leaves out the reference to the credential (`state`), since a faulty reference may contain secrets.
-        Reconciled::Made(_) => "that one was made".to_owned(),
-        other => format!("{other:?}"),
+        Reconciled::Made(_) => "that one was made, and its state",
+        Reconciled::NothingHappened => "that nothing happened",
+        Reconciled::Destroyed => "that it is destroyed",
+        _ => "that it is not known",
     }
 }
 
 async fn reconciles_requests(fixture: &IssuerFixture<'_>) -> Checked {
     let (_, context, issued) = fixture.made().await?;
-    let after = fixture.handle().await?;
-    let answer = ask(&after, &context, IntendedEffect::Request).await?;
-    ensure(answer == Reconciled::Made(issued.state), "that it was made, and its state", told(&answer))?;
-    let answer = ask(&after, &after.context()?, IntendedEffect::Request).await?;
-    ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))
+    let (after, mut patience) = (fixture.handle().await?, Patience::default());
+    let made = Reconciled::Made(issued.state);
+    must_tell(&after, &context, IntendedEffect::Request, made, &mut patience).await?;
+    let (never, nothing) = (after.context()?, Reconciled::NothingHappened);
+    must_tell(&after, &never, IntendedEffect::Request, nothing, &mut patience).await
 }
 
 async fn reconciles_revocations(fixture: &IssuerFixture<'_>) -> Checked {
     let (handle, context, issued) = fixture.made().await?;
-    let intended = context.clone().with_intent(new_intent());
-    let answer = ask(&handle, &intended, IntendedEffect::Revoke(issued.state.clone())).await?;
-    ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))?;
+    let (intended, mut patience) = (context.clone().with_intent(new_intent()), Patience::default());
+    let (effect, nothing) = (IntendedEffect::Revoke(issued.state.clone()), Reconciled::NothingHappened);
+    must_tell(&handle, &intended, effect.clone(), nothing, &mut patience).await?;
     handle.revoked(&context, &issued.state).await?;
-    let answer = ask(&fixture.handle().await?, &intended, IntendedEffect::Revoke(issued.state)).await?;
-    ensure(answer == Reconciled::Destroyed, "that it is destroyed", told(&answer))
+    must_tell(&fixture.handle().await?, &intended, effect, Reconciled::Destroyed, &mut patience).await
 }
 
 async fn undeclared(fixture: &IssuerFixture<'_>) -> Checked {
@@ -118,10 +133,18 @@ async fn undeclared(fixture: &IssuerFixture<'_>) -> Checked {
 }
 
 async fn late_requests(fixture: &IssuerFixture<'_>) -> Checked {
+    let mut patience = Patience::default();
+    match late_request(fixture, &mut patience).await {
+        // The issuer waited until no call could be late any more, so it need not refuse the call of this rule.
+        Err(Broken::Rule { .. }) if patience.has_waited() => Err(CANNOT_REFUSE),
+        checked => checked,
+    }
+}
+
+async fn late_request(fixture: &IssuerFixture<'_>, patience: &mut Patience) -> Checked {
     let handle = fixture.handle().await?;
-    let request = handle.example_request()?;
-    let answer = ask(&handle, &request.context, IntendedEffect::Request).await?;
-    ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))?;
+    let (request, nothing) = (handle.example_request()?, || Reconciled::NothingHappened);
+    must_tell(&handle, &request.context, IntendedEffect::Request, nothing(), patience).await?;
     // Simulates a suspended process, whose call reaches the issuer only after the question about the outcome.
     let answer = handle.request(&request).await;
     let made = matches!(answer, Ok(RequestOutcome::Issued(_)));
@@ -131,6 +154,5 @@ async fn late_requests(fixture: &IssuerFixture<'_>) -> Checked {
         "one that the host does not know",
     )?;
     // Asks again, since a request that failed may also have left a credential.
-    let answer = ask(&handle, &request.context, IntendedEffect::Request).await?;
-    ensure(answer == Reconciled::NothingHappened, "that nothing happened", told(&answer))
+    must_tell(&handle, &request.context, IntendedEffect::Request, nothing(), patience).await
 }

@@ -36,6 +36,7 @@ needs! {
     CANNOT_RECONCILE "no reconcile" |subject| !subject.capabilities().reconciles;
     LINKED "linked into the program" |subject| subject.executable.is_none();
     NOT_BLOCKING "the absence of blocking" |subject| !subject.capabilities().blocking;
+    PROMPT "prompt" |subject| subject.capabilities().prompt;
     PARAMETERS "a parameter of a request" |subject| subject.describes(|_| true);
     OPTIONAL "a parameter that may be left out" |subject| subject.describes(|parameter| !parameter.mandatory);
     MANDATORY "a mandatory parameter" |subject| subject.describes(|parameter| parameter.mandatory);

@@ -29,6 +29,14 @@ mutants! {
             }
             Ok(secret)
         })
+    AlwaysLosesTheRace breaks ["SEC-130"] "answers every change under a condition that another caller was faster"
+        (modify |mutant, address, change| match change.expected {
+            Some(expected) => {
+                let (address, actual) = (address.clone(), expected.clone());
+                Err(StoreError::VersionConflict { address, expected, actual })
+            }
+            None => mutant.store.modify(address, change).await,
+        })
     CreateOverwrites breaks ["SEC-011"] "creates what is there already"
         (create |mutant, secret| create_or_change(&mutant.store, secret).await)
     ChangesNeighbour breaks ["SEC-013"] "changes another secret too"

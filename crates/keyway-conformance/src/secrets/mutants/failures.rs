@@ -62,6 +62,17 @@ mutants! {
             std::thread::sleep(std::time::Duration::from_millis(80));
             mutant.store.destroy(address, expected).await
         })
+    BlocksOnlyForNewNames breaks ["SEC-134"] "sleeps when it creates a secret, but not when the name is taken"
+        (create |mutant, secret| {
+            let there = mutant.store.get(&secret.address).await.is_ok();
+            std::thread::sleep(std::time::Duration::from_millis(if there { 0 } else { 80 }));
+            mutant.store.create(secret).await
+        })
+    IsNotPrompt of PROMPT breaks ["SEC-135", "SEC-136"] "declares `prompt` and `prompt_reads`, and holds the thread for 20 ms when it reads"
+        (get |mutant, address| {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            mutant.store.get(address).await
+        })
     HoldsItsLock breaks ["SEC-141"] "holds its lock when a call fails or is dropped"
         (modify |mutant, address, change| {
             mutant.notes.flag.store(true, Ordering::SeqCst);

@@ -59,6 +59,7 @@ pub fn candidates() -> Vec<crate::Candidate> {
                 super::strange(),
                 super::foreign(),
                 super::cached(),
+                super::limitless(),
                 files::sound(),
             ]
             .map(crate::Candidate::from),

@@ -76,6 +76,15 @@ impl Habits {
     pub(super) const CACHED: Self =
         Self { capabilities: Self::FULL.capabilities.stale_for(Duration::from_secs(60)), ..Self::FULL };
 
+    /// A store that has all capabilities, and returns from every poll at once.
+    pub(super) const PROMPT: Self = Self { capabilities: Self::FULL.capabilities.prompt(), ..Self::FULL };
+
+    /// A store that has all capabilities, and no limits for bulk writes.
+    pub(super) const LIMITLESS: Self = Self {
+        capabilities: Self::FULL.capabilities.bulk(BulkLimits { writes: usize::MAX, bytes: usize::MAX }),
+        ..Self::FULL
+    };
+
     /// A store with the most unusual behaviour that the contract allows.
     pub(super) const STRANGE: Self = Self {
         capabilities: Capabilities::FULL.generating().bulk(BULK),
@@ -150,6 +159,12 @@ pub fn foreign() -> SecretStoreSubject {
 pub fn cached() -> SecretStoreSubject {
     static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::CACHED);
     subject("cached", &PLUGIN)
+}
+
+/// Makes a subject of a store that takes bulk writes of any size.
+pub fn limitless() -> SecretStoreSubject {
+    static PLUGIN: ReferencePlugin = ReferencePlugin(Habits::LIMITLESS);
+    subject("limitless", &PLUGIN)
 }
 
 /// Makes a subject of a store that is as unusual as the contract allows. It has pages of one secret, newest first,

@@ -93,6 +93,10 @@ async fn one_refusal_refuses_all(fixture: &StoreFixture<'_>) -> Checked {
     before.must_hold_in(&fixture.open()?, "after a restart").await
 }
 
+/// The limits from which on the kit does not try to exceed them. A test of a larger limit would mainly test the machine.
+const TRIED_WRITES: usize = 100_000;
+const TRIED_BYTES: usize = 64 << 20;
+
 async fn limits_are_kept(fixture: &StoreFixture<'_>) -> Checked {
     let Some(limits) = fixture.subject().capabilities().bulk else {
         return Err(Broken::Missing { capability: "bulk writes" });
@@ -100,14 +104,19 @@ async fn limits_are_kept(fixture: &StoreFixture<'_>) -> Checked {
     ensure(limits.writes > 1 && limits.bytes > 100, "room for two writes", format!("{limits:?}"))?;
     let (store, before) = fixture.seen(&["m"]).await?;
     let names = |count: usize| (0..count).map(|number| create(&number.to_string())).collect::<Vec<_>>();
-    let large = SecretValue::text("v".repeat(limits.bytes / 2 + 1));
-    let large = |name| SecretWrite::Create(NewSecret::new(at(name), large.clone()));
-    for (what, writes) in [
-        ("too many writes", names(limits.writes + 1)),
-        ("too many bytes", vec![large("a"), large("b")]),
+    let mut refused = vec![
         ("one secret twice", vec![create("a"), create("a")]),
         ("a change of a new secret", vec![create("a"), modify("a", "v")]),
-    ] {
+    ];
+    if limits.writes < TRIED_WRITES {
+        refused.push(("too many writes", names(limits.writes + 1)));
+    }
+    if limits.bytes < TRIED_BYTES {
+        let large = SecretValue::text("v".repeat(limits.bytes / 2 + 1));
+        let large = |name| SecretWrite::Create(NewSecret::new(at(name), large.clone()));
+        refused.push(("too many bytes", vec![large("a"), large("b")]));
+    }
+    for (what, writes) in refused {
         store.write_all(writes).await.refused(what, &[TooLarge, Invalid])?;
         before.must_hold_in(&store, "after a bulk write was refused").await?;
     }

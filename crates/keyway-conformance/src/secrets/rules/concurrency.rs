@@ -4,10 +4,11 @@ use keyway_secrets::{ListQuery, SecretChange, SecretStore, StoreError};
 
 use super::{
     AlreadyInitialized, Answer, Broken, Checked, Conflict, ExpectedError, IMMEDIATE, IMMEDIATE_VERSIONS,
-    NOT_BLOCKING, SecretExists, Snapshot, StoreFixture, Turn, VersionConflict, at, ensure, fill, in_turns,
-    new, on_threads, rules, text,
+    NOT_BLOCKING, PROMPT, PROMPT_READS, SecretExists, Snapshot, StoreFixture, Turn, VersionConflict, at,
+    ensure, fill, in_turns, new, on_threads, rules, text,
 };
-use crate::polled::prompt_enough;
+use crate::polled::{Attempts, CALLERS_TASK, HOST_THREAD, Promptness};
+use crate::races::MOST_LOST_RACES;
 
 rules! {
     in StoreFixture;
@@ -25,12 +26,29 @@ rules! {
         one_initializer_wins;
     "SEC-134" Must needs NOT_BLOCKING from ["R1"]
         "An operation of a store that does not declare `blocking` returns from every poll within 50 ms."
-        leaves_its_thread;
+        leaves_its_thread(HOST_THREAD);
+    "SEC-135" Must needs PROMPT from ["R1"]
+        "An operation of a store that declares `prompt` returns from every poll at once."
+        leaves_its_thread(CALLERS_TASK);
+    "SEC-136" Must needs PROMPT_READS from ["R1"]
+        "A read by `get` or `written_by` of a store that declares `prompt_reads` returns from every poll at once."
+        reads_promptly;
 }
 
-/// Tells whether the call failed because another caller was faster, so that it must be retried.
-fn lost_a_race(error: &StoreError) -> bool {
-    matches!(ExpectedError::of(error), Conflict | VersionConflict)
+/// Counts the races that a call may lose before its failure breaks the rule.
+struct Races(usize);
+
+impl Races {
+    const fn new() -> Self {
+        Self(MOST_LOST_RACES)
+    }
+
+    /// Tells whether the call failed because another caller was faster, so that it must be retried.
+    fn lost(&mut self, error: &StoreError) -> bool {
+        let lost = matches!(ExpectedError::of(error), Conflict | VersionConflict) && self.0 > 0;
+        self.0 -= usize::from(lost);
+        lost
+    }
 }
 
 async fn no_lost_update(fixture: &StoreFixture<'_>) -> Checked {
@@ -38,12 +56,13 @@ async fn no_lost_update(fixture: &StoreFixture<'_>) -> Checked {
     const EACH: u64 = 15;
     async fn count(store: &dyn SecretStore) -> Checked {
         for _ in 0..EACH {
+            let mut races = Races::new();
             loop {
                 let read = store.get(&at("counter")).await.works("a read")?;
                 let number: u64 = read.value.expose_text().and_then(|text| text.parse().ok()).unwrap_or(0);
                 let change = SecretChange::value(text(&(number + 1).to_string())).if_unchanged(&read.header);
                 match store.modify(&at("counter"), change).await {
-                    Err(error) if lost_a_race(&error) => {}
+                    Err(error) if races.lost(&error) => {}
                     answer => {
                         answer.works("a change")?;
                         break;
@@ -75,10 +94,11 @@ async fn one_creator_wins(fixture: &StoreFixture<'_>) -> Checked {
             .map(|caller| -> Turn<'_, Result<Option<usize>, Broken>> {
                 let (handle, name) = ([&store, &other][caller % 2], name.clone());
                 Box::pin(async move {
+                    let mut races = Races::new();
                     loop {
                         match handle.create(new(&name, &caller.to_string())).await {
                             Ok(_) => return Ok(Some(caller)),
-                            Err(error) if lost_a_race(&error) => {}
+                            Err(error) if races.lost(&error) => {}
                             refused => {
                                 return refused.refused("creating it too", &[SecretExists]).map(|_| None);
                             }
@@ -108,10 +128,10 @@ async fn no_lost_write(fixture: &StoreFixture<'_>) -> Checked {
         let handle = [&store, &other][caller % 2];
         Box::pin(async move {
             for number in 0..EACH {
-                let name = format!("{round} {caller} {number}");
+                let (name, mut races) = (format!("{round} {caller} {number}"), Races::new());
                 loop {
                     match handle.create(new(&name, &name)).await {
-                        Err(error) if ExpectedError::of(&error) == Conflict => {}
+                        Err(error) if ExpectedError::of(&error) == Conflict && races.lost(&error) => {}
                         answer => break drop(answer.works("a creation")?),
                     }
                 }
@@ -162,13 +182,51 @@ async fn one_initializer_wins(fixture: &StoreFixture<'_>) -> Checked {
     Ok(())
 }
 
-async fn leaves_its_thread(fixture: &StoreFixture<'_>) -> Checked {
-    let store = fixture.initialized().await?;
-    fill(&store, &["a"]).await?;
-    prompt_enough("`get`", || Box::pin(async { drop(store.get(&at("a")).await) })).await?;
-    prompt_enough("`list`", || Box::pin(async { drop(store.list(&ListQuery::all()).await) })).await?;
-    prompt_enough("`create`", || Box::pin(async { drop(store.create(new("b", "1")).await) })).await?;
-    let change = || SecretChange::value(text("b"));
-    prompt_enough("`modify`", || Box::pin(async { drop(store.modify(&at("a"), change()).await) })).await?;
-    prompt_enough("`destroy`", || Box::pin(async { drop(store.destroy(&at("b"), None).await) })).await
+async fn leaves_its_thread(fixture: &StoreFixture<'_>, demanded: Promptness) -> Checked {
+    let store = fixture.filled(&["a"]).await?;
+    reads(&store, demanded).await?;
+    let mut list = Attempts::of("`list`", demanded);
+    while list.another() {
+        drop(list.timed(store.list(&ListQuery::all())).await);
+    }
+    list.judged()?;
+    // Each attempt writes something else, since a store may have less to do for a write that it has made already.
+    let (mut create, mut number) = (Attempts::of("`create`", demanded), 0);
+    while create.another() {
+        number += 1;
+        drop(create.timed(store.create(new(&format!("b{number}"), "1"))).await);
+    }
+    create.judged()?;
+    let mut modify = Attempts::of("`modify`", demanded);
+    while modify.another() {
+        number += 1;
+        let change = SecretChange::value(text(&number.to_string()));
+        drop(modify.timed(store.modify(&at("a"), change)).await);
+    }
+    modify.judged()?;
+    let mut destroy = Attempts::of("`destroy`", demanded);
+    while destroy.another() {
+        number += 1;
+        let name = format!("c{number}");
+        store.create(new(&name, "1")).await.works("a creation")?;
+        drop(destroy.timed(store.destroy(&at(&name), None)).await);
+    }
+    destroy.judged()
+}
+
+async fn reads_promptly(fixture: &StoreFixture<'_>) -> Checked {
+    reads(&fixture.filled(&["a"]).await?, CALLERS_TASK).await
+}
+
+async fn reads(store: &dyn SecretStore, demanded: Promptness) -> Checked {
+    let mut get = Attempts::of("`get`", demanded);
+    while get.another() {
+        drop(get.timed(store.get(&at("a"))).await);
+    }
+    get.judged()?;
+    let mut written_by = Attempts::of("`written_by`", demanded);
+    while written_by.another() {
+        drop(written_by.timed(store.written_by()).await);
+    }
+    written_by.judged()
 }

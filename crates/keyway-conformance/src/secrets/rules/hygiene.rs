@@ -191,8 +191,8 @@ async fn output_is_clean(fixture: &StoreFixture<'_>) -> Checked {
         everything(fixture, &canary).await?;
         return child::noted(canary.forms, fixture.history()).map(drop);
     }
-    let (name, scratch) = (crate::Subject::name(fixture.subject()), crate::scratch::scratch_folder()?);
-    child::must_print_no_secret(&name, "SEC-163", fixture.seed(), scratch.path(), fixture.history())
+    let scratch = crate::scratch::scratch_folder()?;
+    child::must_print_no_secret(fixture, "SEC-163", scratch.path())
 }
 
 /// Counts the open files and threads of this process. Returns `None` if the system does not list them.

@@ -84,6 +84,8 @@ needs! {
     STALENESS "reads that may be stale" |subject| !subject.capabilities().immediate();
     INSERTION_ORDER "insertion order" |subject| subject.capabilities().order == ListOrder::Insertion;
     NOT_BLOCKING "the absence of blocking" |subject| !subject.capabilities().blocking;
+    PROMPT "prompt" |subject| subject.capabilities().prompt;
+    PROMPT_READS "prompt reads" |subject| subject.capabilities().prompt_reads;
     GENERATED "generated values" |subject| subject.capabilities().generates_values;
     NO_GENERATION "the absence of generated values" |subject| !subject.capabilities().generates_values;
     GENERATION_EXAMPLE "generated values, with example settings for them"

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use keyway_storage::{Call, CommitOutcome, Storage};
+use keyway_storage::{Call, CommitOutcome, Expectation, Item, Storage};
 
 use super::habits::first_items;
 use super::{StorageResult, StorageSubject, engine_mutant, mutants, operation};
@@ -19,6 +19,14 @@ mutants! {
             }
             thread::sleep(Duration::from_millis(1));
             mutant.engine.apply(batch).map(CommitOutcome::Committed)
+        })
+    AlwaysConflicts breaks ["STO-016"] "answers that another caller was faster, although there was none"
+        (commit |mutant, batch| {
+            let guarded = |item: &Item| matches!(item.expectation(), Expectation::Revision(_));
+            match batch.items().iter().position(guarded) {
+                Some(item) => Ok(CommitOutcome::Conflict { item }),
+                None => mutant.engine.commit(batch).await,
+            }
         })
     ServesTheFirst breaks ["STO-017"] "who came first is always served first"
         (commit |mutant, batch| {

@@ -1,4 +1,4 @@
-//! Mutants of engines, each of which a rule of the suite must catch, and two engines that are unusual but correct.
+//! Mutants of engines, each of which a rule of the suite must catch, and engines that are unusual but correct.
 
 mod batches;
 mod callers;
@@ -51,6 +51,21 @@ pub fn strange() -> StorageSubject {
     subject::with_journal("Strange", change, |engine| Arc::new(engine))
 }
 
+/// Makes an engine without any limit. It passes every rule that applies to it.
+pub fn limitless() -> StorageSubject {
+    let change = |engine: &mut Engine| {
+        engine.habits.limits = Limits {
+            items_per_batch: usize::MAX,
+            batch_bytes: usize::MAX,
+            key_bytes: usize::MAX,
+            value_bytes: usize::MAX,
+            page_bytes: usize::MAX,
+            page_records: usize::MAX,
+        };
+    };
+    subject::in_memory("limitless", change, |engine| Arc::new(engine))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,11 +74,18 @@ mod tests {
 
     #[test]
     fn odd_engines_that_are_right_pass() {
-        for (subject, skipped) in [(minimal(), 4), (strange(), 0)] {
+        for (subject, skipped) in [(minimal(), 4), (strange(), 0), (limitless(), 4)] {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(crate::Format::Table));
             assert_eq!(report.totals().skipped, skipped);
         }
+    }
+
+    #[test]
+    fn a_race_that_is_always_lost_ends() {
+        let mutant = all().into_iter().find(|mutant| mutant.name == "AlwaysConflicts").unwrap();
+        let report = suite().run(&(mutant.subject)(), &RunOptions::default().only("STO-016"));
+        assert!(report.outcomes()[0].explanation().contains("one after the other"), "{report:?}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use keyway_storage::{Batch, Expectation, KeyRange};
 
+use super::limits::TRIED;
 use super::{Checked, StorageFixture, ensure, rules, text};
 
 rules! {
@@ -70,7 +71,7 @@ async fn pages_are_bounded(store: &StorageFixture<'_>) -> Checked {
     for limit in [0, 1, 3, 9, 10, 11, usize::MAX] {
         walk(store, &KeyRange::prefix("p"), limit, 10).await?;
     }
-    let large = limits.value_bytes.min(limits.page_bytes) / 4 * 3 + 1;
+    let large = limits.value_bytes.min(limits.page_bytes).min(TRIED) / 4 * 3 + 1;
     for item in 0..3_u8 {
         store.put([b'q', item], vec![item; large]).await?;
     }

@@ -5,6 +5,7 @@ use super::{
     Checked, Client, ClientAnswer, ClientFailure, ClientFixture, Layer, Resolution, StoreFixture, Turn,
     add_environments, ensure, fill, in_turns, list_all, on_threads, rules, text,
 };
+use crate::races::MOST_LOST_RACES;
 
 rules! {
     in StoreFixture;
@@ -15,12 +16,12 @@ rules! {
 
 const TASKS: usize = 16;
 
-/// Repeats a call as long as it fails because another writer was faster, at most 200 times.
+/// Repeats a call as long as it fails because another writer was faster, a limited number of times.
 async fn insisting<F>(mut call: impl FnMut() -> F + Send) -> Result<(), ClientFailure>
 where
     F: Future<Output = Result<(), ClientFailure>> + Send,
 {
-    for _ in 0..200 {
+    for _ in 0..MOST_LOST_RACES {
         match call().await {
             Err(failure) if failure.code == "conflict" => {}
             other => return other,
