@@ -2,25 +2,17 @@
 //!
 //! See decision H295.
 
-<<<<<<< HEAD:crates/plugins/keyway-generic/src/turn.rs
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, Weak};
-=======
 use std::fmt;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::Poll;
->>>>>>> ca:crates/keyway-storage/src/turn.rs
 
 use async_lock::{Mutex, MutexGuardArc};
 
-<<<<<<< HEAD:crates/plugins/keyway-generic/src/turn.rs
-use crate::handle::Handle;
-use crate::rotation::let_others_run;
+use crate::Storage;
 
-=======
->>>>>>> ca:crates/keyway-storage/src/turn.rs
 /// How many times a writer yields to writers that lost a race. The number is bounded, because the future of such a writer
 /// may not be polled for a long time.
 const YIELDS: u32 = 64;
@@ -61,13 +53,6 @@ impl Crowd {
     }
 }
 
-<<<<<<< HEAD:crates/plugins/keyway-generic/src/turn.rs
-/// A writer's turn to change a record. A writer takes its turn after it lost a race for the record, and keeps it until
-/// the operation ends.
-pub(crate) struct Turn {
-    /// The address of the storage engine.
-    engine: usize,
-=======
 /// A writer's turn to change a record that many writers of this process change at once. A writer takes its turn after
 /// it lost a race for the record, and keeps it until the turn is dropped at the end of the operation.
 ///
@@ -76,13 +61,15 @@ pub(crate) struct Turn {
 /// of other processes take no turns.
 ///
 /// No method fails or blocks the thread. Dropping a future of a method, or the turn, gives the turn back. A writer with
-/// a turn whose future is not polled delays the other writers that lost a race (decision H295).
+/// a turn whose future is not polled delays the other writers that lost a race for its record (decision H295).
 ///
 /// ```
+/// use std::sync::Arc;
+///
 /// use keyway_storage::{Batch, CommitOutcome, Expectation, Memory, Storage, StorageError, Turn};
 ///
-/// async fn count(storage: &dyn Storage) -> Result<bool, StorageError> {
-///     let mut turn = Turn::default();
+/// async fn count(storage: &Arc<dyn Storage>) -> Result<bool, StorageError> {
+///     let mut turn = Turn::new(storage);
 ///     turn.yields_at(b"counter").await;
 ///     for _ in 0..64 {
 ///         let record = storage.get(b"counter").await?;
@@ -98,12 +85,13 @@ pub(crate) struct Turn {
 ///     }
 ///     Ok(false)
 /// }
-/// # assert!(pollster::block_on(count(&Memory::new()))?);
+/// # let storage: Arc<dyn Storage> = Arc::new(Memory::new());
+/// # assert!(pollster::block_on(count(&storage))?);
 /// # Ok::<(), StorageError>(())
 /// ```
-#[derive(Default)]
 pub struct Turn {
->>>>>>> ca:crates/keyway-storage/src/turn.rs
+    /// Kept, so that no other engine gets its address while the turn is used.
+    engine: Arc<dyn Storage>,
     has_yielded: bool,
     held: Option<Held>,
 }
@@ -131,15 +119,12 @@ impl Drop for Lost {
     }
 }
 
-impl Handle {
-    /// Prepares a writer's turn.
-    pub(crate) fn turn(&self) -> Turn {
-        // While a turn is used, the handle keeps the engine, so no other engine gets the address.
-        Turn { engine: Arc::as_ptr(&self.storage).addr(), has_yielded: false, held: None }
-    }
-}
-
 impl Turn {
+    /// Prepares the turn of one operation on the records of a storage engine.
+    pub fn new(engine: &Arc<dyn Storage>) -> Self {
+        Self { engine: Arc::clone(engine), has_yielded: false, held: None }
+    }
+
     /// Yields once in an operation to the writers that lost a race for the record at `key`. Returns `true` if there were
     /// any: then the record has to be read again.
     ///
@@ -166,17 +151,10 @@ impl Turn {
         true
     }
 
-<<<<<<< HEAD:crates/plugins/keyway-generic/src/turn.rs
     /// Takes the turn after a lost race for the record at `key`. Waits for the writers that lost a race for it before.
-    pub(crate) async fn lost_at(&mut self, key: &[u8]) {
-        let place = (self.engine, key.to_vec());
-        if self.held.as_ref().is_some_and(|held| held.place == place) {
-=======
-    /// Takes the turn after a lost race for the record at `key`. Waits for the writers that lost a race before.
     pub async fn lost_at(&mut self, key: &[u8]) {
-        let crowd = Crowd::at(key);
-        if self.held.as_ref().is_some_and(|held| std::ptr::eq(held.lost.0, crowd)) {
->>>>>>> ca:crates/keyway-storage/src/turn.rs
+        let place = (Arc::as_ptr(&self.engine).addr(), key.to_vec());
+        if self.held.as_ref().is_some_and(|held| held.place == place) {
             return;
         }
         // A writer holds one lock at most: two writers that waited for each other's would never go on.

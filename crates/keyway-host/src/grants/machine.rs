@@ -255,7 +255,9 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
         }
         // The credential arrives late: another caller has settled the grant, and did not know of the credential. Its
         // reference is stored again, so that the credential is revoked even if the host dies now.
-        Event::Issued { now, credential, .. } | Event::Discard { now, credential } => discard(now, credential),
+        Event::Issued { now, credential, .. } | Event::Discard { now, credential } => {
+            discard(now, credential)
+        }
         Event::Unstorable { credential } => Step::gone().then(Command::Discard(credential)),
         Event::Revoke { .. }
         | Event::Decide { .. }

@@ -56,7 +56,7 @@ impl OrderWorkflow {
             && !(is_verified || state.is_placed)
             && let Err(refusal) = self.permit_again(placed, &order.metadata)
         {
-            return self.refused(on, state, refusal);
+            return self.refused(on, state, *refusal);
         }
         let plugin_meta = order.plugin_meta.clone();
         let told = self.call(on, state, action, order).await;

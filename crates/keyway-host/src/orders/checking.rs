@@ -108,16 +108,20 @@ impl OrderWorkflow {
 
     /// Asks the policy again about an order that is to be sent to its authority. The host may have another policy than
     /// when the order was placed.
-    pub(super) fn permit_again(&self, placed: &Placed, metadata: &OrderMetadata) -> Result<(), OrdersError> {
-        let valid = validate(metadata)?;
+    pub(super) fn permit_again(
+        &self,
+        placed: &Placed,
+        metadata: &OrderMetadata,
+    ) -> Result<(), Box<OrdersError>> {
+        let valid = validate(metadata).map_err(OrdersError::from)?;
         let request = match &placed.generated_csr {
             Some(made) => {
                 let read = CertificateRequest::from_pem(made.as_str());
-                Some(Arc::new(read.map_err(RequestError::RequestData)?))
+                Some(Arc::new(read.map_err(RequestError::RequestData).map_err(OrdersError::from)?))
             }
             None => sent(metadata, &valid),
         };
-        Ok(self.permit(&placed.owner, request.as_deref())?)
+        Ok(self.permit(&placed.owner, request.as_deref()).map_err(OrdersError::from)?)
     }
 }
 

@@ -69,7 +69,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         (any_answer(), any_setup(), any_revoking(), any::<bool>()).prop_map(
             |(answer, setup, revoking, renews)| {
                 let Event::Answered(answered) = reply(answer, setup.can) else { unreachable!() };
-                Event::Answered(Box::new(Answered { setup, revoking, renews, ..*answered }))
+                Event::Answered(Box::new(Answered { setup, renews, revoking, ..*answered }))
             }
         ),
         Just(Event::Checkpoint { plugin_meta: meta("{\"saved\":1}") }),

@@ -75,8 +75,8 @@ impl OrderWorkflow {
         }
         let metadata = read_metadata(&state.metadata).unwrap_or_default();
         let valid = validate(&metadata)?;
-        let generated_csr = match (&valid, &placed.key_container) {
-            (ValidRequest::StoredKey(key), Some(container)) => {
+        let generated_csr =
+            if let (ValidRequest::StoredKey(key), Some(container)) = (&valid, &placed.key_container) {
                 let made = Box::pin(make_request(&*self.stores, key)).await;
                 let request = made.map_err(|error| OrdersError::StoredKey {
                     container: container.clone(),
@@ -85,12 +85,10 @@ impl OrderWorkflow {
                 self.permit(&placed.owner, Some(&request))?;
                 let pem = keyway_certificates::Pem::new(request.to_pem());
                 Some(pem.map_err(|_| RequestError::RequestData(too_long()))?)
-            }
-            _ => {
+            } else {
                 self.permit(&placed.owner, sent(&metadata, &valid).as_deref())?;
                 None
-            }
-        };
+            };
         let now = on.now();
         let next = Placed {
             generated_csr,

@@ -175,7 +175,7 @@ pub(super) fn check_fixed(
     match fixed.iter().find(|field| before.get(field) != after.get(field)) {
         Some(field) => {
             let rule = "it cannot change: cancel the order, and place another";
-            Err(MetadataError::new(*field, MetadataFault::Other { rule }))
+            Err(MetadataError::new(field, MetadataFault::Other { rule }))
         }
         None => Ok(()),
     }

@@ -1,7 +1,7 @@
 //! Writes many secrets in one commit.
 
 use keyway_secrets::{NewValue, SecretAddress, SecretChange, SecretHeader, SecretWrite, StoreError};
-use keyway_storage::{Batch, Expectation, Turn};
+use keyway_storage::{Batch, Expectation};
 
 use crate::commit::Committed;
 use crate::counters::Tally;

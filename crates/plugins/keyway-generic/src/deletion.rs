@@ -3,7 +3,7 @@
 //! See decision C13.
 
 use keyway_secrets::StoreError;
-use keyway_storage::{Batch, CommitOutcome, Expectation, Revision, Turn, let_others_run};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Revision, let_others_run};
 
 use crate::handle::{Handle, MAX_ATTEMPTS, Seen};
 use crate::header::StoredHeader;

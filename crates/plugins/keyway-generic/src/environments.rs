@@ -4,7 +4,7 @@ use keyway_secrets::{
     Cursor, Environment, EnvironmentChange, EnvironmentName, EnvironmentPage, MAX_EXTERNAL_URL_BYTES,
     NewEnvironment, StoreError,
 };
-use keyway_storage::{Entry, Expectation, Turn};
+use keyway_storage::{Entry, Expectation};
 
 use crate::commit::Committed;
 use crate::counters::Tally;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 use keyway_core::{Clock, PluginMetadata};
 use keyway_seal::KeyRing;
 use keyway_secrets::{EnvironmentName, SecretAddress, StoreError, StoreName};
-use keyway_storage::{Entry, Record, Revision, Storage};
+use keyway_storage::{Entry, Record, Revision, Storage, Turn};
 
 use crate::counters::Pending;
 use crate::header::{self, Header, StoredHeader};
@@ -138,6 +138,11 @@ impl View {
 }
 
 impl Handle {
+    /// Prepares a writer's turn.
+    pub(crate) fn turn(&self) -> Turn {
+        Turn::new(&self.storage)
+    }
+
     pub(crate) fn new(
         store: StoreName,
         storage: Arc<dyn Storage>,

@@ -14,7 +14,7 @@
 
 use keyway_seal::{KeyId, KeyRing};
 use keyway_secrets::{Progress, RotationListener, StoreError};
-use keyway_storage::{Batch, CommitOutcome, Entry, Expectation, KeyRange, Turn, let_others_run};
+use keyway_storage::{Batch, CommitOutcome, Entry, Expectation, KeyRange, let_others_run};
 
 use crate::environment_record::EnvironmentRecord;
 use crate::handle::{Handle, MAX_ATTEMPTS, View};

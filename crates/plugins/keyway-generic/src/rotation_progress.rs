@@ -1,11 +1,11 @@
 //! Reports the progress of a rotation to callers that do not carry it out.
 
 use keyway_secrets::{Progress, StoreError};
-use keyway_storage::{Entry, KeyRange};
+use keyway_storage::{Entry, KeyRange, let_others_run};
 
 use crate::handle::{Handle, View};
 use crate::layout::Group;
-use crate::rotation::{BATCH_RECORDS, Kind, let_others_run, sealed_by};
+use crate::rotation::{BATCH_RECORDS, Kind, sealed_by};
 use crate::storage_error::from_storage;
 
 /// The number of secrets from which the progress is estimated.

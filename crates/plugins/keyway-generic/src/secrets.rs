@@ -7,7 +7,7 @@ use keyway_secrets::{
     Cursor, EnvironmentFilter, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, NewSecret, NewValue, Secret,
     SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, StoreError,
 };
-use keyway_storage::{Batch, Entry, Expectation, KeyRange, Turn};
+use keyway_storage::{Batch, Entry, Expectation, KeyRange};
 
 use crate::commit::Committed;
 use crate::counters::Tally;

@@ -12,7 +12,7 @@ use keyway_secrets::{
     Secret, SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, SecretStore, SecretWrite,
     StoreError, StoreInfo,
 };
-use keyway_storage::{Batch, CommitOutcome, Expectation, Limits, Pace, Storage, Turn};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Limits, Pace, Storage};
 use serde_json::{Map, Value};
 
 use crate::handle::{Handle, MAX_ATTEMPTS};

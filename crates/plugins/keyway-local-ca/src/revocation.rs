@@ -16,7 +16,7 @@ impl LocalCa {
     pub(crate) async fn revoked(&self, request: &CertificateRevocation) -> Result<(), CertificateError> {
         let (ca, serial) = self.signed(&request.certificate, request.ca.as_ref()).await?;
         let list = self.records.key(Kind::List, &ca);
-        let mut turn = Turn::default();
+        let mut turn = Turn::new(&self.records.storage);
         turn.yields_at(&list).await;
         for _ in 0..MAX_ATTEMPTS {
             let now = self.clock.now();

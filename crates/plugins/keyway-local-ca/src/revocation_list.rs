@@ -152,7 +152,7 @@ impl LocalCa {
 
     async fn sign_list(&self, ca: &CaId) -> Result<RevocationList, CertificateError> {
         let list = self.records.key(Kind::List, ca.as_str());
-        let mut turn = Turn::default();
+        let mut turn = Turn::new(&self.records.storage);
         turn.yields_at(&list).await;
         for _ in 0..MAX_ATTEMPTS {
             let authority = self.authority(Some(ca)).await?;

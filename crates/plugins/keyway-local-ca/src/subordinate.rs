@@ -40,7 +40,7 @@ impl LocalCa {
             invalid("the subject of the authority", "use a name of RFC 4514, such as CN=Name,O=Organization")
         })?;
         let above = self.records.key(Kind::Authority, request.parent.as_str());
-        let mut turn = Turn::default();
+        let mut turn = Turn::new(&self.records.storage);
         turn.yields_at(&above).await;
         for _ in 0..MAX_ATTEMPTS {
             if let Some(known) = self.find(&id).await? {
@@ -146,7 +146,7 @@ impl LocalCa {
             let client = "The base authority cannot be deleted.";
             return Err(CertificateError::refused(client, "the base authority was to be deleted"));
         }
-        let mut turn = Turn::default();
+        let mut turn = Turn::new(&self.records.storage);
         for _ in 0..MAX_ATTEMPTS {
             let Some(authority) = self.find(id).await? else { return Ok(()) };
             if self.all().await?.iter().any(|other| other.record.parent.as_deref() == Some(id)) {
