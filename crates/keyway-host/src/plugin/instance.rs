@@ -196,16 +196,21 @@ impl<M: Factory> Guard<M> {
         answer.map_err(|error| printable(operation, error))
     }
 
-    /// Returns the instance, unless a call hangs, or the plugin panicked and cannot be reopened.
+    /// Returns the instance, unless a call hangs, the plugin panicked and cannot be reopened, or callers that a
+    /// quarantine turned away have not had their answers yet.
     pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, M::Error> {
         let (is_late, hung) = self.calls.abandoned.forget_ended();
         if is_late {
             warn!(operation, "a plugin's call returned late");
         }
-        match hung {
-            Some(hung) => Err(CallError::Quarantined { operation: hung }.into()),
-            None => Ok(self.current(operation)?),
+        if let Some(hung) = hung {
+            return Err(CallError::Quarantined { operation: hung }.into());
         }
+        let instance = self.current(operation)?;
+        if self.permits.has_refused() {
+            return Err(CallError::Quarantined { operation }.into());
+        }
+        Ok(instance)
     }
 
     fn current(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallError> {

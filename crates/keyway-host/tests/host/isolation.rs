@@ -1,5 +1,6 @@
 //! Tests plugins that block without declaring it, and plugins that declare to be prompt.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use keyway_host::grants::{Limits, Service};
 use keyway_issuers::{
     Capabilities, CredentialRequest, Description, Issued, Issuer, IssuerError, RequestOutcome, Revocation,
 };
+use keyway_storage::{FaultyStorage, Storage};
 use tokio::task::JoinSet;
 
 use crate::world::*;
@@ -18,7 +20,7 @@ use crate::world::*;
 #[derive(Debug)]
 struct Blocks {
     capabilities: Capabilities,
-    takes: Duration,
+    takes: std::sync::Mutex<Duration>,
     running: AtomicU32,
     most: AtomicU32,
     /// The threads on which the issuer ran.
@@ -28,6 +30,7 @@ struct Blocks {
 impl Blocks {
     fn new(capabilities: Capabilities, takes: Duration) -> Arc<Self> {
         let (running, most) = (AtomicU32::new(0), AtomicU32::new(0));
+        let takes = std::sync::Mutex::new(takes);
         Arc::new(Self { capabilities, takes, running, most, threads: std::sync::Mutex::default() })
     }
 }
@@ -49,7 +52,8 @@ impl Issuer for Blocks {
         let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(running, Ordering::SeqCst);
         self.threads.lock().unwrap().push(std::thread::current().id());
-        std::thread::sleep(self.takes);
+        let takes = *self.takes.lock().unwrap();
+        std::thread::sleep(takes);
         self.running.fetch_sub(1, Ordering::SeqCst);
         Ok(Issued::new(format!("{:?}", Instant::now())).into())
     }
@@ -142,4 +146,36 @@ async fn a_queue_at_an_issuer_that_blocks_leaves_no_unclear_grant() {
         granted(answer);
     }
     assert_eq!(issuer.most.load(Ordering::SeqCst), 8);
+}
+
+/// Tests that callers that a quarantine turned away are not let in when it ends before they make their calls.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_without_permits_make_no_calls_after_a_quarantine() {
+    let one = Capabilities::MINIMAL.blocking(true).max_concurrency(NonZero::<usize>::MIN);
+    let issuer = Blocks::new(one, Duration::from_millis(1300));
+    let storage = FaultyStorage::over(&memory()).into_engine();
+    let limits = Limits::default().with_deadline(Duration::from_secs(1));
+    let service = Service::with_issuer(svc(), Arc::clone(&issuer) as Arc<dyn Issuer>).allow_everybody();
+    let engine = Arc::clone(&storage) as Arc<dyn Storage>;
+    let host = host(&engine, &ring(), service).grant_limits(limits).start().await.unwrap();
+    let request = |number: u32| {
+        let host = host.clone();
+        async move { host.grants().request(&svc(), plain_request(&format!("joe-{number}"))).await }
+    };
+    let mut running = JoinSet::new();
+    running.spawn(request(0));
+    until("it is called", || issuer.running.load(Ordering::SeqCst) == 1).await;
+    *issuer.takes.lock().unwrap() = Duration::from_millis(150);
+    // The others are turned away, and their intents are stored only after the late call has returned.
+    for commit in 0..21 {
+        storage.0.before_commit(commit, async { tokio::time::sleep(Duration::from_millis(500)).await });
+    }
+    for number in 1..=20 {
+        running.spawn(request(number));
+    }
+    let answers = running.join_all().await;
+    assert_eq!(issuer.most.load(Ordering::SeqCst), 1);
+    // On a busy machine, a caller may still wait when the permit becomes free, and may then call.
+    assert!(answers.iter().filter(|answer| answer.is_err()).count() > 1, "callers were turned away");
+    granted(request(21).await);
 }
