@@ -207,7 +207,7 @@ impl<M: Factory> Guard<M> {
             return Err(CallError::Quarantined { operation: hung }.into());
         }
         let instance = self.current(operation)?;
-        if self.permits.has_refused(self.deadline) {
+        if self.permits.has_refused() {
             return Err(CallError::Quarantined { operation }.into());
         }
         Ok(instance)

@@ -13,6 +13,10 @@ use tokio::time::{Instant, timeout};
 /// How often a caller that waits for a permit checks whether the plugin is quarantined.
 const QUARANTINE_CHECK: Duration = Duration::from_millis(100);
 
+/// How long a caller that was turned away may take until its call. The time is limited, because a caller may be neither
+/// polled nor dropped.
+const REFUSAL: Duration = Duration::from_secs(30);
+
 /// A concurrency permit. A call holds a clone until it ends, even if its caller goes away.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Permit(
@@ -79,15 +83,14 @@ impl Permits {
         Permit(Some(refusal))
     }
 
-    /// Tells whether there are callers that were turned away within this time and have not made their call yet. They
-    /// have no permits, so until they have their answers, no call is made, even if the quarantine has ended.
-    pub(super) fn has_refused(&self, within: Duration) -> bool {
+    /// Tells whether there are callers that were turned away and have not made their calls yet. They have no permits, so
+    /// until they have their answers, no call is made, even if the quarantine has ended.
+    pub(super) fn has_refused(&self) -> bool {
         if self.semaphore.is_none() {
             return false;
         }
         let mut refusals = self.refusals();
-        // The time is limited, because a caller may be neither polled nor dropped.
-        refusals.retain(|(given, refusal)| refusal.strong_count() > 0 && given.elapsed() < within);
+        refusals.retain(|(given, refusal)| refusal.strong_count() > 0 && given.elapsed() < REFUSAL);
         !refusals.is_empty()
     }
 
