@@ -253,12 +253,10 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
             let state = GrantState { next: Some(now), ..GrantState::new(Phase::Intended, now) };
             Step { at_most: limit, ..Step::to(state).then(Command::Request) }
         }
-        // The credential arrives late: another caller has settled the grant, and did not know of the credential. Its
-        // reference is stored again, so that the credential is revoked even if the host dies now.
-        Event::Issued { now, credential, .. } | Event::Discard { now, credential } => {
-            discard(now, credential)
-        }
-        Event::Unstorable { credential } => Step::gone().then(Command::Discard(credential)),
+        // The credential arrives late: another caller has settled the grant, and did not know of the credential.
+        Event::Issued { credential, .. }
+        | Event::Unstorable { credential }
+        | Event::Discard { credential, .. } => Step::gone().then(Command::Discard(credential)),
         Event::Revoke { .. }
         | Event::Decide { .. }
         | Event::Drop

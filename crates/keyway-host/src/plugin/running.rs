@@ -21,7 +21,7 @@ use super::pace::{Pace, Watch};
 /// The maximum number of blocking threads for the calls that share one [`Calls`].
 pub(super) const THREADS: NonZero<usize> = NonZero::new(8).unwrap();
 
-/// When a call began, which is at its first poll. Whoever writes first decides: `None` means that the owner of the call
+/// When a call began, which is at its first poll. The first write decides: `None` means that the owner of the call
 /// has given up the wait, so that the call never begins.
 type Begun = Arc<OnceLock<Option<Instant>>>;
 

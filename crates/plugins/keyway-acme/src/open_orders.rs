@@ -11,8 +11,8 @@ use crate::documents::OrderState;
 use crate::kept::{Kept, ShownProof, written};
 use crate::records::{Content, Kind, corrupt};
 
-/// The schema of the record. Records of schema 1 have no inherited proofs.
-const SCHEMA: u8 = 2;
+/// The schema of the record.
+const SCHEMA: u8 = 1;
 /// The maximum number of attempts to remove an order's records. An attempt fails if another order that uses the same
 /// authorizations ends at the same time.
 const MAX_ATTEMPTS: usize = 16;
@@ -45,17 +45,15 @@ impl OpenOrder {
 
     fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        let schema = reader.byte()?;
-        if !(1..=SCHEMA).contains(&schema) {
-            return Err(Malformed { expected: "schema 1 or 2: use a newer program" });
+        if reader.byte()? != SCHEMA {
+            return Err(Malformed { expected: "schema 1: use a newer program" });
         }
         let (id, url) = (reader.text()?.to_owned(), reader.text()?.to_owned());
         let count = reader.u32()?;
         let authorizations =
             (0..count).map(|_| reader.text().map(str::to_owned)).collect::<Result<_, _>>()?;
-        let inherited = if schema == 1 { "[]" } else { reader.text()? };
         let inherited =
-            serde_json::from_str(inherited).map_err(|_| Malformed { expected: "a list of proofs" })?;
+            serde_json::from_str(reader.text()?).map_err(|_| Malformed { expected: "a list of proofs" })?;
         reader.end()?;
         Ok(Self { id, url, authorizations, inherited })
     }
@@ -186,16 +184,6 @@ mod tests {
 
     use super::*;
     use crate::responder::Proof;
-
-    #[test]
-    fn a_record_of_the_first_schema_has_no_inherited_proofs() {
-        let (id, url) = ("order-1".to_owned(), "https://ca.example.com/order/1".to_owned());
-        let order = OpenOrder { id, url, authorizations: vec!["a".into()], inherited: Vec::new() };
-        let mut encoded = order.encode().unwrap();
-        encoded.truncate(encoded.len() - "[]".len() - 4);
-        encoded[0] = 1;
-        assert_eq!(OpenOrder::decode(&encoded).unwrap(), order);
-    }
 
     proptest! {
         #[test]

@@ -4,9 +4,9 @@ use crate::answer::{MAX_BYTES, Page, Record};
 use crate::failure::Failure;
 
 /// The number of items on a page.
-const PAGE: u64 = 1024;
+const PAGE: u64 = 1000;
 /// The ratio of a page to the next smaller one.
-const STEP: u64 = 4;
+const STEP: u64 = 10;
 /// The size of an answer up to which the next page may be larger. The answer for it probably stays far below the limit.
 const SMALL: usize = MAX_BYTES / 16;
 /// The maximum size of all items of a list in memory, in bytes. Without it, a service could fill the memory.

@@ -18,9 +18,7 @@ pub(super) struct Record {
     pub(super) last: Option<String>,
 }
 
-const FIRST_LINE: &str = "keyway-ssh record of a revocation list, version ";
-/// The version that is written. Version 1 lacks the latest expiry.
-const VERSION: u32 = 2;
+const FIRST_LINE: &str = "keyway-ssh record of a revocation list, version 1";
 const NUMBER: &str = "number ";
 const LONGEST: &str = "longest ";
 const LATEST: &str = "latest ";
@@ -36,8 +34,8 @@ impl Record {
         Self { number, longest_seconds: super::settings::LONGEST_MINUTES * 60, ..Self::NEW }
     }
 
-    /// Notes that a certificate is issued. The expiry is that of the longest validity, since a record of version 1, or
-    /// of a list of others, does not know the earlier certificates.
+    /// Notes that a certificate is issued. The expiry is that of the longest validity, since a record
+    /// of a list of others does not know the earlier certificates.
     pub(super) fn note_certificate(&mut self, valid_seconds: u64, now: u64) {
         self.longest_seconds = self.longest_seconds.max(valid_seconds);
         let expiry = end_of_period(now.saturating_add(self.longest_seconds));
@@ -55,30 +53,23 @@ impl Record {
     /// Reads a record. Returns `None` if the bytes are not a record.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut lines = str::from_utf8(bytes).ok()?.strip_suffix('\n')?.split('\n');
-        let version = lines.next()?.strip_prefix(FIRST_LINE)?.parse().ok()?;
+        if lines.next()? != FIRST_LINE {
+            return None;
+        }
         let mut field = |name: &str| lines.next()?.strip_prefix(name);
         let (number, longest_seconds) = (field(NUMBER)?.parse().ok()?, field(LONGEST)?.parse().ok()?);
-        let latest_expiry = match version {
-            1 => 0,
-            VERSION => field(LATEST)?.parse().ok()?,
-            _ => return None,
-        };
+        let latest_expiry = field(LATEST)?.parse().ok()?;
         let last = field(LAST).map(str::to_owned);
         let read = Self { number, longest_seconds, latest_expiry, last };
         // A record is valid only if writing it gives the same bytes again.
-        (read.text_of(version).as_bytes() == bytes).then_some(read)
+        (read.text().as_bytes() == bytes).then_some(read)
     }
 
     /// Writes the record.
     pub(super) fn text(&self) -> String {
-        self.text_of(VERSION)
-    }
-
-    fn text_of(&self, version: u32) -> String {
         let Self { number, longest_seconds, latest_expiry, last } = self;
-        let latest = if version == 1 { String::new() } else { format!("{LATEST}{latest_expiry}\n") };
         let last = last.as_ref().map(|last| format!("{LAST}{last}\n")).unwrap_or_default();
-        format!("{FIRST_LINE}{version}\n{NUMBER}{number}\n{LONGEST}{longest_seconds}\n{latest}{last}")
+        format!("{FIRST_LINE}\n{NUMBER}{number}\n{LONGEST}{longest_seconds}\n{LATEST}{latest_expiry}\n{last}")
     }
 }
 
@@ -91,14 +82,12 @@ mod tests {
     proptest! {
         #[test]
         fn a_written_record_is_read(
-            version in 1..=VERSION,
             [number, longest_seconds, latest_expiry] in any::<[u64; 3]>(),
             last in prop::option::of("[A-Za-z0-9._-]{1,20}"),
             cut in any::<prop::sample::Index>(),
         ) {
-            let latest_expiry = if version == 1 { 0 } else { latest_expiry };
             let record = Record { number, longest_seconds, latest_expiry, last };
-            let text = record.text_of(version);
+            let text = record.text();
             prop_assert_eq!(Record::parse(text.as_bytes()), Some(record));
             // A truncated record is refused, or has lost its last line as a whole.
             let cut = &text[..cut.index(text.len())];
@@ -107,15 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_version_1_knows_the_expiry_from_the_next_certificate_on() {
-        let text = "keyway-ssh record of a revocation list, version 1\nnumber 7\nlongest 9000\nlast K_1\n";
-        let mut record = Record::parse(text.as_bytes()).unwrap();
-        assert_eq!((record.number, record.last.as_deref()), (7, Some("K_1")));
+    fn a_record_of_others_knows_the_expiry_from_the_next_certificate_on() {
+        let mut record =
+            Record { longest_seconds: 9000, last: Some("K_1".to_owned()), ..Record::of_others(7) };
         assert_eq!(record.all_expired(10_000), 19_000);
         record.note_certificate(60, 10_000);
         // The end of the sixth hour is the first one after the certificates of before have expired.
         assert_eq!([record.all_expired(0), record.all_expired(20_000)], [21_600, 29_000]);
-        assert!(record.text().contains(" version 2\nnumber 7\nlongest 9000\nlatest 21600\nlast K_1\n"));
+        assert!(record.text().ends_with(" version 1\nnumber 7\nlongest 9000\nlatest 21600\nlast K_1\n"));
     }
 
     #[test]
@@ -128,9 +116,8 @@ mod tests {
             &text.replace(" 0", " +0"),
             &format!("{text}\n"),
             text.trim(),
-            &text.replace(" 2", " 1"),
-            &text.replace(" 2", " 3"),
-            &text.replace(" 2", " 02"),
+            &text.replace(" 1", " 2"),
+            &text.replace(" 1", " 01"),
         ] {
             assert_eq!(Record::parse(text.as_bytes()), None, "{text:?}");
         }
