@@ -49,7 +49,8 @@ pub struct Capabilities {
     /// Every poll of the authority's futures returns within a millisecond, so a host polls them on
     /// the caller's task.
     pub prompt: bool,
-    /// The largest number of concurrent calls that the authority works on; `None` means no limit.
+    /// The largest number of concurrent calls that the authority works on.
+    /// `None` means no limit of the plugin. A host makes at most 8 calls at a time to a plugin that blocks.
     ///
     /// A host queues further calls. Their deadline begins when they leave the queue.
     pub max_concurrency: Option<NonZeroUsize>,

@@ -169,8 +169,8 @@ pub trait PluginError: std::error::Error + Send + Sync + 'static {
     }
 }
 
-/// Formats an error and its sources in one line, and cuts a long text of the sources. For errors that override [`detail`](PluginError::detail) only for some
-/// of their variants.
+/// Formats an error and its sources in one line, and cuts a long text of the sources. This function is for errors that
+/// override [`detail`](PluginError::detail) only for some of their variants.
 pub fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     push_causes(&mut text, error.source());

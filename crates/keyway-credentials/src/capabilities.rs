@@ -53,7 +53,8 @@ pub struct Capabilities {
     pub blocking: bool,
     /// Every poll of the store's futures returns within a millisecond, so a host polls them on the caller's task.
     pub prompt: bool,
-    /// The largest number of calls that the store works on at a time; `None` means no limit.
+    /// The largest number of calls that the store works on at a time.
+    /// `None` means no limit of the plugin. A host makes at most 8 calls at a time to a plugin that blocks.
     ///
     /// A host queues further calls. The deadline of a call does not begin while the call waits.
     pub max_concurrency: Option<NonZeroUsize>,

@@ -23,7 +23,8 @@ pub struct Capabilities {
     /// Every poll of the issuer's futures returns within a millisecond, so a host polls them on the
     /// caller's task.
     pub prompt: bool,
-    /// The maximum number of calls that the issuer works on at a time; `None` means no limit.
+    /// The maximum number of calls that the issuer works on at a time.
+    /// `None` means no limit of the plugin. A host makes at most 8 calls at a time to a plugin that blocks.
     ///
     /// Further requests and revocations wait in the host. While they wait, their deadlines do not run, and nothing is
     /// stored for them (decision W7).

@@ -29,6 +29,8 @@ impl GrantRequest {
     /// grant exists. It makes no second grant. If the first attempt was interrupted and the plugin is
     /// [idempotent](keyway_issuers::Capabilities::idempotent), the host repeats the call, and the plugin returns the
     /// same credential.
+    ///
+    /// Take another id after the grant is revoked: a plugin that remembers the id refuses to issue for it again.
     #[must_use]
     pub fn with_id(mut self, id: IntentId) -> Self {
         self.id = Some(id);

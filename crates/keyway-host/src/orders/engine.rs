@@ -269,8 +269,9 @@ impl Orders {
     }
 
     /// Revokes the certificate of an order, also one in quarantine. The host's loop tells the authority, and retries
-    /// after a failure, unless the failure is final or the attempts are used up. [`OrderState::revocation`](super::OrderState::revocation)
-    /// tells whether the authority has revoked the certificate, and the log of issued certificates has the time.
+    /// after a failure, unless the failure is final or the attempts are used up.
+    /// [`OrderState::revocation`](super::OrderState::revocation) tells whether the authority has revoked the
+    /// certificate, and the log of issued certificates has the time.
     /// Revoking a revoked certificate succeeds. A repeated call after a failure starts the retries anew (decision B18).
     ///
     /// # Errors

@@ -23,7 +23,7 @@ pub(crate) struct Permit(
     #[expect(dead_code, reason = "dropping it frees the permit, or forgets the refusal")] Option<Arc<Held>>,
 );
 
-/// What a caller gets that asks for a permit.
+/// The answer to a caller that asks for a permit.
 #[derive(Debug)]
 enum Held {
     Permit(#[expect(dead_code, reason = "dropping it frees the permit")] OwnedSemaphorePermit),
