@@ -34,7 +34,7 @@ impl<T: Send + 'static> Asked<T> {
         Self { patience, ..Self::default() }
     }
 
-    /// Returns the fact. The first call asks an untold copy of the subject, and blocks until the answer.
+    /// Returns the fact. The first call asks a copy of the subject without facts, and blocks until the answer.
     ///
     /// # Errors
     /// The reason why there is no answer: `ask` failed or panicked, or did not end in time.
@@ -44,7 +44,7 @@ impl<T: Send + 'static> Asked<T> {
         ask: fn(&Trial<'_, PluginSubject<C>>) -> Result<T, Broken>,
     ) -> Result<&T, &Broken> {
         let answer = self.answer.get_or_init(|| {
-            let (subject, patience, (sender, receiver)) = (subject.untold(), self.patience, channel());
+            let (subject, patience, (sender, receiver)) = (subject.without_facts(), self.patience, channel());
             thread::spawn(move || {
                 let history = History::default();
                 let trial = Trial::new(&subject, 1, patience, &history);

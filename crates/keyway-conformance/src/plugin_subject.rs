@@ -79,7 +79,7 @@ impl<C: TestedContract> PluginSubject<C> {
     }
 
     /// Returns a subject of the same plugin with the same configuration and resources, but without the facts in `told`.
-    pub(crate) fn untold(&self) -> Self {
+    pub(crate) fn without_facts(&self) -> Self {
         let (configuration, lending) = (Arc::clone(&self.configuration), Arc::clone(&self.lending));
         let subject = Self::new(self.name.as_str(), self.plugin, self.metadata.clone());
         Self { configuration, lending, ..subject }
