@@ -77,6 +77,32 @@ fn values_that_are_no_texts_are_neither_listed_nor_read() {
 }
 
 #[test]
+fn an_update_whose_answer_cannot_show_the_value_changes_nothing() {
+    let stores = SdkStores::new().unwrap();
+    let other = stores.open_records().unwrap();
+    let address = SecretAddress::shared(SecretName::new("BYTES").unwrap());
+    block_on(other.create(NewSecret::new(address.clone(), SecretValue::bytes([0, 159])))).unwrap();
+    let update = json!({"key": "BYTES", "changes": {"description": "d"}});
+    assert_eq!(call(&stores, "secret.update", update), Err("validation_error".to_owned()));
+    assert_eq!(block_on(other.get(&address)).unwrap().header.description, None);
+}
+
+#[test]
+fn a_value_that_no_answer_can_hold_is_not_written() {
+    let stores = SdkStores::new().unwrap();
+    call(&stores, "secret.create", json!({"key": "K", "value": "v"})).unwrap();
+    // Each character takes two bytes in the request, and six in the answer.
+    let value = "\u{e9}".repeat(4_000_000);
+    let refused = Err("response_too_large".to_owned());
+    assert_eq!(call(&stores, "secret.create", json!({"key": "NEW", "value": value})), refused);
+    assert_eq!(call(&stores, "secret.get", json!({"key": "NEW"})), Err("secret_not_found".to_owned()));
+    for changes in [json!({"value": value}), json!({"key": "NEW", "value": value})] {
+        assert_eq!(call(&stores, "secret.update", json!({"key": "K", "changes": changes})), refused);
+        assert_eq!(call(&stores, "secret.get", json!({"key": "K"})).unwrap()["value"], "v");
+    }
+}
+
+#[test]
 fn a_move_to_a_taken_or_missing_place_changes_nothing() {
     let stores = SdkStores::new().unwrap();
     for (key, value) in [("A", "a"), ("B", "b")] {

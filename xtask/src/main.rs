@@ -46,6 +46,8 @@ Tasks:
       --mutants               prove the suites with plugins that are broken on purpose
   new secret-store NAME       make the crate of a new plugin that passes its suite
   new issuer NAME             the same of an issuer, which is also an executable
+  new certificate-plugin NAME, new credential-store NAME
+                              the same of the other kinds
       --path DIR              where (default: crates/plugins)
   replay FILE...              replay golden vectors: what upstream systems were observed to do
       --update                the repository's, and write down how many each decision overrules

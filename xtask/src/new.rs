@@ -113,7 +113,7 @@ pub(crate) fn run(mut arguments: lexopt::Parser) -> Result<(), Failure> {
     };
     check_name(&name)?;
     let manifest = files.iter().find(|(path, _)| *path == "Cargo.toml").map_or("", |(_, text)| *text);
-    names::check_free(&name, manifest)?;
+    names::check_free(&name, kind, manifest)?;
     let folder = match folder {
         Some(folder) => std::path::absolute(&folder)
             .map_err(|error| format!("{}: {error}", folder.display()))?

@@ -112,6 +112,7 @@ mod resources;
 mod secret;
 #[cfg(feature = "semver")]
 mod semver;
+mod standard_streams;
 mod text;
 mod version;
 mod wiped;
@@ -140,6 +141,7 @@ pub use secret::{
     Integer, JsonTextError, JsonTextFault, MediaKind, SecretText, SecretValue, Structured, Table,
     unescape_json,
 };
+pub use standard_streams::{read_standard_input, write_standard_output};
 pub use text::{InvalidText, is_not_blank, is_one_line};
 pub use version::Version;
 pub use version::grammar::{Expected, ParseError};

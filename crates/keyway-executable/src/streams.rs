@@ -1,15 +1,15 @@
 //! Reads the host's input, and reserves the standard output for the answer.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStringExt as _;
 
-use keyway_core::Wiped;
+use keyway_core::{Wiped, read_standard_input};
 use keyway_issuers::IssuerError;
 
 /// The largest allowed length of the input in bytes.
-const LONGEST_INPUT: u64 = 16 * 1024 * 1024;
+const LONGEST_INPUT: usize = 16 * 1024 * 1024;
 
 /// Reads the host's input: the argument if there is one, else standard input.
 ///
@@ -22,17 +22,16 @@ pub(crate) fn read_input() -> Result<Wiped<Vec<u8>>, IssuerError> {
             "the command line",
             "there is more than one argument: pass the input alone, or nothing and the input on standard input",
         )),
-        (None, _) => read_all(io::stdin().lock()),
+        (None, _) => {
+            // One byte over the limit shows that the input is too long.
+            let input = read_standard_input(LONGEST_INPUT + 1);
+            checked(input.map_err(|error| IssuerError::system("read its standard input", error))?)
+        }
     }
 }
 
-fn read_all(from: impl io::Read) -> Result<Wiped<Vec<u8>>, IssuerError> {
-    // The buffer is large enough for any usual input. If it grew, it would leave an unwiped copy.
-    let mut input = Wiped::new(Vec::with_capacity(128 * 1024));
-    from.take(LONGEST_INPUT + 1)
-        .read_to_end(&mut input)
-        .map_err(|error| IssuerError::system("read its standard input", error))?;
-    if input.len() as u64 > LONGEST_INPUT {
+fn checked(input: Wiped<Vec<u8>>) -> Result<Wiped<Vec<u8>>, IssuerError> {
+    if input.len() > LONGEST_INPUT {
         let reason = format!("it is longer than {LONGEST_INPUT} bytes");
         return Err(IssuerError::invalid("the input of the plugin", reason));
     }
@@ -61,16 +60,11 @@ impl AnswerStream {
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST_INPUT, read_all};
+    use super::*;
 
     #[test]
     fn an_input_has_an_end() {
-        assert_eq!(*read_all(&b"abc"[..]).unwrap(), b"abc");
-        let longest = usize::try_from(LONGEST_INPUT).unwrap();
-        assert_eq!(
-            read_all(std::io::Read::take(std::io::repeat(b'A'), LONGEST_INPUT)).unwrap().len(),
-            longest
-        );
-        assert!(read_all(std::io::repeat(b'A')).is_err());
+        assert_eq!(checked(Wiped::new(vec![b'A'; LONGEST_INPUT])).unwrap().len(), LONGEST_INPUT);
+        assert!(checked(Wiped::new(vec![b'A'; LONGEST_INPUT + 1])).is_err());
     }
 }

@@ -42,17 +42,14 @@ impl SharedFile {
     }
 
     /// Opens the folder of a file of at most `max_bytes`, following symbolic links. If the path names a link, its
-    /// target is replaced instead of the link, and all writers of the target share one lock. Blocks.
+    /// target is replaced instead of the link, and all writers of the target share one lock. This holds too for a target
+    /// that does not exist yet. Blocks.
     ///
     /// # Errors
     /// [`FileError::NoDirectory`] and [`FileError::Io`]. Nothing is changed.
     pub fn resolve(path: &Path, rights: Rights, max_bytes: usize) -> Result<Self, FileError> {
         let failed = |source| FileError::Io { what: "find", path: path.to_owned(), source };
-        let file = match fs::canonicalize(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-            Err(error) => return Err(failed(error)),
-        };
+        let file = target(path).map_err(failed)?;
         let Some(name) = file.file_name() else { return Err(FileError::NotAFile(file)) };
         let folder = match file.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -158,4 +155,24 @@ impl SharedFile {
         name.push(suffix);
         name
     }
+}
+
+/// Follows the symbolic links of a path. A link may lead to a file that does not exist: a store that was removed, and is
+/// about to be created again.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    // Linux follows as many links in one path.
+    const LINKS: usize = 40;
+    let mut file = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::canonicalize(&file) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            found => return found,
+        }
+        match fs::read_link(&file) {
+            Ok(next) => file = file.parent().unwrap_or(Path::new("")).join(next),
+            // There is no link, and no file either.
+            Err(_) => break,
+        }
+    }
+    Ok(file)
 }

@@ -58,6 +58,19 @@ fn a_resolved_path_leads_to_the_target_of_the_link() {
 }
 
 #[test]
+fn a_link_leads_to_its_target_before_the_target_exists() {
+    let fixture = Fixture::new();
+    fs::create_dir(fixture.at("real")).unwrap();
+    symlink("real/f", fixture.at("second")).unwrap();
+    symlink(fixture.at("second"), fixture.at("link")).unwrap();
+    write(&SharedFile::resolve(&fixture.at("link"), Rights::Private, 1024).unwrap()).unwrap();
+    assert_eq!(fs::read_to_string(fixture.at("real/f")).unwrap(), "new");
+    assert!(fs::symlink_metadata(fixture.at("link")).unwrap().is_symlink());
+    symlink("circle", fixture.at("circle")).unwrap();
+    assert!(SharedFile::resolve(&fixture.at("circle"), Rights::Private, 1024).is_err());
+}
+
+#[test]
 fn a_link_in_place_of_file_lock_or_draft_is_not_followed() {
     for (name, refused) in [("f", true), (".f.keyway-lock", true), (".f.keyway-new", false)] {
         for victim_is_there in [true, false] {

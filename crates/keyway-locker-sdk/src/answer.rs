@@ -12,6 +12,7 @@ use crate::method::Method;
 use crate::objects::write_list;
 use crate::parameters::Parameters;
 use crate::project::Project;
+use crate::runtime::run_to_end;
 
 /// The version in the field `cli_version` of answers.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -96,15 +97,14 @@ fn carry_out(
         return Err(Failure::Forbidden);
     }
     let entry = configuration.stores.get(&access.store).ok_or(Failure::Internal)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.map_err(|error| {
-        tracing::error!("the runtime could not be made: {error}");
-        Failure::Internal
-    })?;
-    runtime.block_on(async {
+    let called = run_to_end(async {
         let project =
             Project::open(plugins, &access.store, entry, accepted, |path| Sqlite::open(path)).await?;
         project.call(method, parameters, out).await
+    });
+    called.unwrap_or_else(|error| {
+        tracing::error!("the runtime could not be made: {error}");
+        Err(Failure::Internal)
     })
 }
 

@@ -116,6 +116,7 @@ mod pages;
 mod parameters;
 mod project;
 mod run;
+mod runtime;
 mod secrets;
 
 pub use access::secret_sha256;

@@ -6,6 +6,7 @@ use keyway_core::{Plugins, Resources, with_causes};
 use keyway_secrets::{SecretStore as _, StoreError, StoreName};
 use keyway_storage::Sqlite;
 
+use crate::runtime::run_to_end;
 use crate::{Configuration, project};
 
 /// Makes the stores that do not exist yet, with their databases, and checks that the others open. Returns every
@@ -14,8 +15,7 @@ use crate::{Configuration, project};
 /// # Errors
 /// A sentence that names the store and the fault. Stores that were made before the fault remain.
 pub fn make_stores(plugins: &Plugins, configuration: &Configuration) -> io::Result<Vec<(StoreName, bool)>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(async {
+    run_to_end(async {
         let mut stores = Vec::new();
         for (name, entry) in &configuration.stores {
             let failed = |reason: &dyn std::fmt::Display| io::Error::other(format!("store {name}: {reason}"));
@@ -32,5 +32,5 @@ pub fn make_stores(plugins: &Plugins, configuration: &Configuration) -> io::Resu
             }
         }
         Ok(stores)
-    })
+    })?
 }

@@ -9,6 +9,7 @@ use keyway_core::{Effect, SecretText};
 
 use crate::changes::{Changes, Move};
 use crate::failure::Failure;
+use crate::objects::check_room;
 use crate::project::Project;
 
 impl Project {
@@ -30,13 +31,14 @@ impl Project {
             return Err(Failure::Validation);
         }
         let found = here.retrieve(key.expose()).await?;
-        let text = match &changes.value {
+        let value = match &changes.value {
             Some(value) => value.clone(),
-            None => SecretText::from(found.expose_text().ok_or_else(|| not_text(&found))?),
+            None => text(&found)?.into(),
         };
+        check_room(&value)?;
         let description = changes.description.as_ref().map(SecretText::expose);
         let copy =
-            draft(SecretValue::Text(text.clone()), description.or(found.header.description.as_deref()));
+            draft(SecretValue::Text(value.clone()), description.or(found.header.description.as_deref()));
         let there = self.within(place.environment.as_ref());
         let header = there.create(place.key.expose(), copy).await?;
         let destroyed = destroy_unchanged(here, key, &found.header).await;
@@ -49,7 +51,7 @@ impl Project {
             }
             return Err(error.into());
         }
-        Ok((header, text))
+        Ok((header, value))
     }
 }
 
@@ -71,6 +73,11 @@ pub(crate) fn draft(value: SecretValue, description: Option<&str>) -> Draft {
     }
 }
 
-pub(crate) fn not_text(secret: &ResolvedSecret) -> Error {
-    Error::NotText { address: secret.header.address.clone(), kind: secret.value.kind() }
+/// Returns the value of a secret.
+///
+/// # Errors
+/// [`Error::NotText`], because the protocol knows only texts.
+pub(crate) fn text(secret: &ResolvedSecret) -> Result<&str, Error> {
+    let not_text = || Error::NotText { address: secret.header.address.clone(), kind: secret.value.kind() };
+    secret.expose_text().ok_or_else(not_text)
 }

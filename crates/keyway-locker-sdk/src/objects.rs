@@ -1,8 +1,11 @@
 //! The objects of an answer: secrets, environments, and pages of them.
 
 use keyway_client::{Environment, ResolvedSecret, SecretHeader};
-use keyway_core::Timestamp;
 use keyway_core::json::Writer;
+use keyway_core::{SecretText, Timestamp};
+
+use crate::envelope::MAX_BYTES;
+use crate::failure::Failure;
 
 /// Writes the object of a secret.
 pub(crate) fn write_secret(out: &mut Writer, header: &SecretHeader, value: &str, project_id: i64) {
@@ -26,6 +29,19 @@ pub(crate) fn write_secret(out: &mut Writer, header: &SecretHeader, value: &str,
     }
     write_dates(out, header.created, header.modified, project_id);
     out.raw(r#","deleted_date":null,"last_use_date":null}"#);
+}
+
+/// Checks that an answer has room for a value. A write must check this before it changes anything: otherwise the caller
+/// would read that it failed although it took effect.
+///
+/// # Errors
+/// [`Failure::AnswerTooLarge`].
+pub(crate) fn check_room(value: &SecretText) -> Result<(), Failure> {
+    // Name and description of a secret, and the envelope, take less than this, even if each byte is escaped.
+    const REST: usize = 64 << 10;
+    let mut written = Writer::with_capacity(value.expose().len() + 2);
+    written.text(value.expose());
+    if written.finish().len() > MAX_BYTES - REST { Err(Failure::AnswerTooLarge) } else { Ok(()) }
 }
 
 /// Writes the object of an environment.

@@ -2,10 +2,11 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::panic;
 use std::process::ExitCode;
 
 use keyway_client::LogLevel;
-use keyway_core::{Plugins, Wiped, with_causes};
+use keyway_core::{Plugins, read_standard_input, with_causes, write_standard_output};
 use keyway_secrets::StoreName;
 
 use crate::envelope::MAX_BYTES;
@@ -38,8 +39,14 @@ Set LOCKER_CLI_PATH to this program.
 
 /// Runs the program with these plugins: reads its arguments, and returns its status.
 ///
-/// The command `sdk` ends with success whenever it wrote an answer, even if the answer reports an error. Blocks.
+/// The command `sdk` ends with success whenever it wrote an answer, even if the answer reports an error. A panic of a
+/// plugin prints its place and omits its text. Blocks.
 pub fn run(plugins: &Plugins) -> ExitCode {
+    panic::set_hook(Box::new(|panicked| {
+        // The hook reports the place and omits the text, which may hold a secret.
+        let place = panicked.location().map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(io::stderr(), "locker-sdk: panicked at {place}");
+    }));
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     let words: Vec<_> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
     let done = match words[..] {
@@ -72,11 +79,8 @@ pub fn run(plugins: &Plugins) -> ExitCode {
 
 fn serve(plugins: &Plugins) -> io::Result<()> {
     // One byte over the limit shows that the request is too long.
-    let request = Wiped::read_to_end(io::stdin().lock(), MAX_BYTES + 1)?;
-    let answer = answer(&request, plugins, configuration);
-    let mut out = io::stdout().lock();
-    out.write_all(answer.as_bytes())?;
-    out.flush()
+    let request = read_standard_input(MAX_BYTES + 1)?;
+    write_standard_output(answer(&request, plugins, configuration).as_bytes())
 }
 
 /// Reads the configuration, and starts the log at its level.

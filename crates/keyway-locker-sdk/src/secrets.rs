@@ -6,8 +6,8 @@ use keyway_core::json::Writer;
 
 use crate::changes::Changes;
 use crate::failure::Failure;
-use crate::moving::{draft, not_text};
-use crate::objects::{write_secret, write_secrets};
+use crate::moving::{draft, text};
+use crate::objects::{check_room, write_secret, write_secrets};
 use crate::parameters::Parameters;
 use crate::project::Project;
 
@@ -36,6 +36,7 @@ impl Project {
         let environment = given.optional_text("environment")?;
         let description = given.optional_text("description")?;
         given.end()?;
+        check_room(&value)?;
         let draft = draft(SecretValue::Text(value.clone()), description.as_ref().map(SecretText::expose));
         let header = self.within(environment.as_ref()).create(key.expose(), draft).await?;
         write_secret(out, &header, value.expose(), self.id);
@@ -54,17 +55,23 @@ impl Project {
             write_secret(out, &header, value.expose(), self.id);
             return Ok(());
         }
+        // The answer must show the value. Whether it can is known before anything changes.
+        let value = match &changes.value {
+            Some(value) => value.clone(),
+            None => text(&here.retrieve(key.expose()).await?)?.into(),
+        };
+        check_room(&value)?;
         let header = here.modify(key.expose(), changes.in_place()).await?;
         match &changes.value {
             Some(value) => write_secret(out, &header, value.expose(), self.id),
+            // Another caller may have changed the value since it was read.
             None => self.write(out, &here.retrieve(key.expose()).await?)?,
         }
         Ok(())
     }
 
     fn write(&self, out: &mut Writer, secret: &ResolvedSecret) -> Result<(), Failure> {
-        let value = secret.expose_text().ok_or_else(|| not_text(secret))?;
-        write_secret(out, &secret.header, value, self.id);
+        write_secret(out, &secret.header, text(secret)?, self.id);
         Ok(())
     }
 }

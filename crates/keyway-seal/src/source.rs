@@ -16,7 +16,8 @@ use crate::{KeyError, KeyRing};
 
 /// A source of keys, such as a file, a callback of the host, or a ring.
 ///
-/// A host asks for the keys whenever it opens a store or a record, so a source may return new keys later.
+/// A host asks for the keys of stores whenever it opens a store, so this source may return new keys later. It asks for
+/// the keys of its own records once, when it starts.
 #[async_trait]
 pub trait KeySource: Send + Sync + fmt::Debug {
     /// Returns the current keys.

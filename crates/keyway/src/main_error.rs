@@ -23,6 +23,9 @@ use std::fmt;
 /// ```
 pub struct MainError(Box<dyn Error>);
 
+/// The maximum number of printed causes. A cause is foreign code, and may name itself as its cause.
+const MAX_CAUSES: usize = 32;
+
 impl<E: Into<Box<dyn Error>>> From<E> for MainError {
     fn from(error: E) -> Self {
         Self(error.into())
@@ -33,15 +36,14 @@ impl fmt::Debug for MainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut said = self.0.to_string();
         f.write_str(&said)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
+        let causes = std::iter::successors(self.0.source(), |cause| cause.source());
+        for error in causes.take(MAX_CAUSES) {
             let message = error.to_string();
             // A transparent error has the same message as its cause. This message is printed only once.
             if !said.contains(&message) {
                 write!(f, "\n  because: {message}")?;
             }
             said = message;
-            cause = error.source();
         }
         Ok(())
     }
@@ -50,6 +52,28 @@ impl fmt::Debug for MainError {
 #[cfg(all(test, feature = "secrets"))]
 mod tests {
     use super::*;
+
+    #[derive(Debug)]
+    struct Endless(std::cell::Cell<u32>);
+
+    impl fmt::Display for Endless {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.set(self.0.get() + 1);
+            write!(f, "cause {}", self.0.get())
+        }
+    }
+
+    impl Error for Endless {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(self)
+        }
+    }
+
+    #[test]
+    fn an_error_that_is_its_own_cause_has_an_end() {
+        let text = format!("{:?}", MainError::from(Endless(std::cell::Cell::new(0))));
+        assert_eq!(text.lines().count(), 1 + MAX_CAUSES);
+    }
 
     #[test]
     fn causes_are_told_once_each() {

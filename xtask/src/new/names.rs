@@ -33,7 +33,7 @@ const TAKEN: &[&str] = &[
 const DEVICES: &[&str] = &["aux", "con", "nul", "prn"];
 
 /// Checks that a crate of this name compiles with the dependencies of its manifest.
-pub(super) fn check_free(name: &str, manifest: &str) -> Result<(), Failure> {
+pub(super) fn check_free(name: &str, kind: &str, manifest: &str) -> Result<(), Failure> {
     let reason = if KEYWORDS.contains(&name) {
         "is a keyword of Rust"
     } else if TAKEN.contains(&name) {
@@ -43,6 +43,8 @@ pub(super) fn check_free(name: &str, manifest: &str) -> Result<(), Failure> {
     } else if dependencies(manifest).any(|dependency| dependency.replace('-', "_") == name.replace('-', "_"))
     {
         "is a dependency of the new crate"
+    } else if kind.strip_suffix("-plugin").unwrap_or(kind) == name {
+        "gives the type of the plugin the same name as its trait"
     } else {
         return Ok(());
     };
@@ -88,7 +90,7 @@ mod tests {
             for name in
                 ["async", "type", "self", "std", "test", "build", "deps", "examples", "incremental", "con"]
             {
-                assert!(check_free(name, manifest).is_err(), "{kind} {name}");
+                assert!(check_free(name, kind, manifest).is_err(), "{kind} {name}");
             }
             let own = match kind {
                 "issuer" => "keyway-issuers",
@@ -96,9 +98,14 @@ mod tests {
                 "credential-store" => "keyway-credentials",
                 _ => "keyway-secrets",
             };
-            assert!(check_free(own, manifest).unwrap_err().contains("dependency"), "{kind}");
-            assert!(check_free("team-vault", manifest).is_ok(), "{kind}");
-            assert!(check_free("serde-json", manifest).is_err() || kind == "issuer", "the same name in code");
+            let of_trait = kind.strip_suffix("-plugin").unwrap_or(kind);
+            assert!(check_free(of_trait, kind, manifest).unwrap_err().contains("trait"), "{kind}");
+            assert!(check_free(own, kind, manifest).unwrap_err().contains("dependency"), "{kind}");
+            assert!(check_free("team-vault", kind, manifest).is_ok(), "{kind}");
+            assert!(
+                check_free("serde-json", kind, manifest).is_err() || kind == "issuer",
+                "the same name in code"
+            );
         }
         for name in ["keyway-ssh", "serde", "xtask"] {
             assert!(check_member(name).is_err(), "{name}");

@@ -212,12 +212,16 @@ impl DocumentHooks for StoreFile {
             }
             // There is no store file. An earlier call may have removed it without making the removal durable, so the
             // folder is synced now.
-            Cycle::New => match keyway_files::sync_folder(self.folder()) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(StoreError::Indeterminate { what: CHANGE, source: error.into() })
+            Cycle::New => {
+                let Some(file) = self.find().map_err(failed("find the store file"))? else { return Ok(()) };
+                let file = file.path();
+                match keyway_files::sync_folder(file.parent().unwrap_or(self.folder())) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        Err(StoreError::Indeterminate { what: CHANGE, source: error.into() })
+                    }
+                    _ => Ok(()),
                 }
-                _ => Ok(()),
-            },
+            }
             Cycle::Locked { file, lock, .. } => file.remove(lock).map_err(failed("remove the store file")),
         }
     }
@@ -359,6 +363,21 @@ mod tests {
         assert!(now(file.read(&keys, AccessMode::Read)).unwrap().is_some());
         drop(lock);
         assert!(now(file.read(&keys, AccessMode::Update)).unwrap().is_some());
+    }
+
+    /// Tests the state after a crash that follows the removal of the file: the link to the file stays.
+    #[test]
+    #[cfg(unix)]
+    fn a_store_behind_a_link_can_be_removed_again_and_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("link"), folder.path().join("target"));
+        std::os::unix::fs::symlink("target", &path).unwrap();
+        let (file, keys) = store_file(path.clone());
+        assert!(now(file.read(&keys, AccessMode::Update)).unwrap().is_none());
+        now(file.remove()).unwrap();
+        file.close();
+        initialized(&path);
+        assert!(target.is_file() && path.is_symlink());
     }
 
     #[test]
