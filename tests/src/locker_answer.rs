@@ -86,7 +86,8 @@ pub fn judge(exit: i32, output: &[u8], id: &str) -> Judged<Accepted> {
         return Err(Refused::Program(exit));
     }
     // The SDK counts the nesting of values. The reader counts the arrays and objects around a value.
-    let reader = Reader { max_bytes: MAX_BYTES, max_depth: MAX_DEPTH, ..Reader::STRICT };
+    let reader =
+        Reader { max_bytes: MAX_BYTES, max_depth: MAX_DEPTH, max_collections: usize::MAX, ..Reader::STRICT };
     let answer =
         reader.read(output).map_err(|_| Refused::Protocol("the output is not one JSON value"))?.to_serde();
     hold(answer.is_object(), "the answer is not an object")?;

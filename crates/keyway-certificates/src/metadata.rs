@@ -81,7 +81,12 @@ impl OrderMetadata {
     /// As [`new`](Self::new). [`MetadataFault::Json`] if the text is not JSON, exceeds a limit, or repeats a name.
     /// [`MetadataFault::Type`] if the text is JSON, but not an object.
     pub fn from_json(text: &[u8]) -> Result<Self, MetadataError> {
-        let reader = Reader { max_bytes: Self::MAX_BYTES, max_depth: Self::MAX_DEPTH, ..Reader::STRICT };
+        let reader = Reader {
+            max_bytes: Self::MAX_BYTES,
+            max_depth: Self::MAX_DEPTH,
+            max_collections: usize::MAX,
+            ..Reader::STRICT
+        };
         match reader.read_entries::<JsonObject>(text) {
             Ok(Ok(values)) => Self::new(values),
             Ok(Err(found)) => {

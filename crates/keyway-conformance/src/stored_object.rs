@@ -13,7 +13,7 @@ pub(crate) fn stored_object(
     max_depth: usize,
     what: &str,
 ) -> Result<JsonObject, Broken> {
-    let reader = Reader { max_bytes, max_depth, ..Reader::STRICT };
+    let reader = Reader { max_bytes, max_depth, max_collections: usize::MAX, ..Reader::STRICT };
     let expected = || format!("{what} that a host can store");
     match reader.read_entries::<JsonObject>(text) {
         Ok(Ok(values)) => Ok(values),

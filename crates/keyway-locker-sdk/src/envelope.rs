@@ -29,6 +29,7 @@ pub(crate) fn read(bytes: &[u8]) -> (Option<String>, Result<Envelope, Failure>) 
         trailing: Trailing::Refused,
         max_bytes: MAX_BYTES,
         max_depth: MAX_DEPTH,
+        ..Reader::STRICT
     };
     let mut request = match reader.read(bytes).map(Parameters::of) {
         Err(_) => return (None, Err(Failure::Parse)),

@@ -16,8 +16,9 @@ use rustix::process::{
 /// The time limit for killing processes that fork as fast as they are killed.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Kills and reaps all children, including processes that become children during the call. Returns how many there were.
-pub(crate) fn kill_all() -> u32 {
+/// Kills and reaps all children, including processes that become children during the call. Returns how many there were,
+/// and whether none is left. Some are left if they fork faster than they are found, or belong to another user.
+pub(crate) fn kill_all() -> (u32, bool) {
     reap();
     let mut killed = 0;
     let until = Instant::now() + PATIENCE;
@@ -34,7 +35,7 @@ pub(crate) fn kill_all() -> u32 {
             std::thread::sleep(Duration::from_micros(200));
         }
     }
-    killed
+    (killed, !has_children())
 }
 
 /// Sends a signal to all descendants of the helper.
@@ -82,8 +83,24 @@ fn parents() -> Vec<(i32, i32)> {
 }
 
 fn parent_of(process: i32) -> Option<i32> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // The process name is in parentheses and may hold any characters, including parentheses.
-    let (_, after_name) = stat.rsplit_once(')')?;
-    after_name.split_ascii_whitespace().nth(1)?.parse().ok()
+    parent_in(&fs::read(format!("/proc/{process}/stat")).ok()?)
+}
+
+fn parent_in(stat: &[u8]) -> Option<i32> {
+    // The process name is in parentheses and may hold any bytes, including parentheses and bytes that are not UTF-8.
+    let after_name = stat.iter().rposition(|byte| *byte == b')')? + 1;
+    str::from_utf8(&stat[after_name..]).ok()?.split_ascii_whitespace().nth(1)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parent_in;
+
+    #[test]
+    fn a_process_is_seen_whatever_its_name_is() {
+        for name in ["a", "a) S 9 (b", "\u{e9}"].map(str::as_bytes).into_iter().chain([&b"\xff"[..]]) {
+            assert_eq!(parent_in(&[b"7 (", name, b") S 3 7 7 0"].concat()), Some(3), "{name:?}");
+        }
+        assert_eq!(parent_in(b"7 (a"), None);
+    }
 }

@@ -19,6 +19,8 @@ pub enum Reply {
         status: i32,
         /// The number of processes that it left behind.
         left_behind: u32,
+        /// False if some of these processes could not be killed. The helper must not run another program then.
+        all_killed: bool,
     },
 }
 
@@ -28,7 +30,9 @@ impl Reply {
         let (kind, number, count) = match self {
             Self::Ready { in_cgroup } => (b'U', i32::from(in_cgroup), 0),
             Self::NotStarted { error } => (b'F', error, 0),
-            Self::Ended { status, left_behind } => (b'E', status, left_behind),
+            Self::Ended { status, left_behind, all_killed } => {
+                (if all_killed { b'E' } else { b'L' }, status, left_behind)
+            }
         };
         let mut frame = [kind; 9];
         frame[1..5].copy_from_slice(&number.to_le_bytes());
@@ -45,7 +49,7 @@ impl Reply {
         match kind {
             b'U' => Some(Self::Ready { in_cgroup: number != 0 }),
             b'F' => Some(Self::NotStarted { error: number }),
-            b'E' => Some(Self::Ended { status: number, left_behind }),
+            b'E' | b'L' => Some(Self::Ended { status: number, left_behind, all_killed: *kind == b'E' }),
             _ => None,
         }
     }
@@ -61,7 +65,8 @@ mod tests {
             Reply::Ready { in_cgroup: true },
             Reply::Ready { in_cgroup: false },
             Reply::NotStarted { error: 2 },
-            Reply::Ended { status: -1, left_behind: u32::MAX },
+            Reply::Ended { status: -1, left_behind: u32::MAX, all_killed: true },
+            Reply::Ended { status: 0, left_behind: 1, all_killed: false },
         ] {
             let frame = reply.to_frame();
             assert_eq!(Reply::read(&frame), Some(reply));

@@ -110,8 +110,9 @@ impl Helper {
         offspring::reap();
         let in_group = self.group.as_ref().map_or(0, Group::others);
         // Kills all descendants, including those that moved to another cgroup.
-        let left_behind = offspring::kill_all().max(in_group);
-        self.send(Reply::Ended { status, left_behind })?;
+        let (killed, all_killed) = offspring::kill_all();
+        let left_behind = killed.max(in_group);
+        self.send(Reply::Ended { status, left_behind, all_killed })?;
         if left_behind > 0 {
             // The helper may lack the right to signal processes that changed to another user, so they are killed
             // through the cgroup.

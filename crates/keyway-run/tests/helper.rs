@@ -5,6 +5,7 @@
 use std::fs;
 use std::io::{BufRead as _, Write as _};
 use std::os::fd::AsRawFd as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,9 +17,10 @@ use keyway_process::{
     Runner,
 };
 use pollster::block_on;
+use rustix::process::{Pid, Signal, kill_process_group};
 
 /// A Python program that starts a daemon which is hard to recognize: an orphan in a session of its own, with an empty
-/// environment that no other process may read.
+/// environment that no other process may read, and with a name that is not UTF-8.
 const DAEMON: &str = r#"
 import ctypes, os, sys, time
 if os.fork() == 0:
@@ -32,7 +34,8 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 "#;
-const HIDDEN: &str = "import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); time.sleep(1000)";
+const HIDDEN: &str = "import ctypes, time; call = ctypes.CDLL(None).prctl; \
+                      call(15, b'\\xff', 0, 0, 0); call(4, 0, 0, 0, 0); time.sleep(1000)";
 
 /// Finds a cgroup v2 in which this process may create cgroups.
 fn cgroup() -> Option<PathBuf> {
@@ -282,6 +285,7 @@ fn the_run_ends_with_its_host() {
         let mut host = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "is_a_host", "--nocapture"])
             .env(HOST, way)
+            .process_group(0)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -293,7 +297,8 @@ fn the_run_ends_with_its_host() {
             assert!(Instant::now() < until, "{way}: the run does not start: {:?}", left(&mark));
             std::thread::sleep(Duration::from_millis(5));
         }
-        host.kill().unwrap();
+        // A signal from a terminal also reaches every process of the host's group.
+        kill_process_group(Pid::from_child(&host), Signal::KILL).unwrap();
         host.wait().unwrap();
         while !left(&mark).is_empty() {
             assert!(Instant::now() < until, "{way}: left: {:?}", left(&mark));

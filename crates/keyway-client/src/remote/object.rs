@@ -8,7 +8,8 @@ use super::{RedactedBody, RemoteClass, RemoteError};
 use keyway_core::json::Reader;
 
 /// The rules for answers: no duplicate names in an object, and no nesting that is too deep for `serde_json`.
-const ANSWERS: Reader = Reader { max_bytes: usize::MAX, max_depth: 127, ..Reader::STRICT };
+const ANSWERS: Reader =
+    Reader { max_bytes: usize::MAX, max_depth: 127, max_collections: usize::MAX, ..Reader::STRICT };
 
 /// An error object: a status, a code word, or both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -82,6 +82,12 @@ pub enum JsonFault {
         /// The allowed depth.
         limit: usize,
     },
+    /// There are too many arrays and objects.
+    #[error("there are more than {limit} arrays and objects")]
+    TooManyCollections {
+        /// The allowed number.
+        limit: usize,
+    },
     /// The text is too long.
     #[error("the text has more than {limit} bytes")]
     TooLarge {

@@ -51,6 +51,8 @@ pub struct Reader {
     pub max_bytes: usize,
     /// The maximum nesting of arrays and objects.
     pub max_depth: usize,
+    /// The maximum number of arrays and objects. In memory, one of few bytes takes a hundred times as many.
+    pub max_collections: usize,
 }
 
 impl Reader {
@@ -64,12 +66,16 @@ impl Reader {
     /// needs only five levels (decision H78).
     pub const MAX_DEPTH: usize = 64;
 
+    /// The default of `max_collections`: 32,768. They take 21 MB at most.
+    pub const MAX_COLLECTIONS: usize = 1 << 15;
+
     /// A reader that refuses duplicate names and trailing bytes.
     pub const STRICT: Self = Self {
         duplicates: Duplicates::Refused,
         trailing: Trailing::Refused,
         max_bytes: Self::MAX_BYTES,
         max_depth: Self::MAX_DEPTH,
+        max_collections: Self::MAX_COLLECTIONS,
     };
 
     /// A reader that takes the first of duplicate names and ignores trailing bytes, as WaTTS does.
@@ -113,7 +119,8 @@ impl Reader {
         // may be after the value.
         let utf8 =
             std::str::from_utf8(bytes).or_else(|error| std::str::from_utf8(&bytes[..error.valid_up_to()]));
-        let mut cursor = Cursor { reader: self, bytes, utf8: utf8.unwrap_or_default(), at: 0, depth: 0 };
+        let utf8 = utf8.unwrap_or_default();
+        let mut cursor = Cursor { reader: self, bytes, utf8, at: 0, depth: 0, collections: 0 };
         cursor.skip_space();
         let value = value(&mut cursor).map_err(|fault| *fault)?;
         if self.trailing == Trailing::Refused {
@@ -136,6 +143,8 @@ struct Cursor<'a, 'r> {
     utf8: &'a str,
     at: usize,
     depth: usize,
+    /// The number of arrays and objects so far.
+    collections: usize,
 }
 
 impl<'a> Cursor<'a, '_> {
@@ -210,6 +219,10 @@ impl<'a> Cursor<'a, '_> {
         self.depth += 1;
         if self.depth > self.reader.max_depth {
             return self.fault(JsonFault::TooDeep { limit: self.reader.max_depth });
+        }
+        self.collections += 1;
+        if self.collections > self.reader.max_collections {
+            return self.fault(JsonFault::TooManyCollections { limit: self.reader.max_collections });
         }
         self.at += 1;
         self.skip_space();

@@ -65,6 +65,10 @@ fn depth_and_size_are_bounded() {
     let limit = Reader::MAX_DEPTH;
     assert_eq!(fault(&nested(limit + 1)), (limit, JsonFault::TooDeep { limit }));
     assert_eq!(fault(&b"[".repeat(100_000)).1, JsonFault::TooDeep { limit });
+    let limit = Reader::MAX_COLLECTIONS;
+    let lists = |number: usize| ["[", &vec!["[]"; number - 1].join(","), "]"].concat().into_bytes();
+    assert!(Reader::STRICT.read(&lists(limit)).is_ok());
+    assert_eq!(fault(&lists(limit + 1)).1, JsonFault::TooManyCollections { limit });
     // Neighbours in an array do not add to the depth.
     let wide = format!("[{}[]]", "[],{},".repeat(200));
     assert!(Reader::STRICT.read(wide.as_bytes()).is_ok());

@@ -42,7 +42,12 @@ pub enum OrderBodyError {
 /// [`OrderBodyError`] names the field. It is returned for orders of other types (decision B20), and for a body that is
 /// not one JSON object with `type` and `meta`.
 pub fn read_body(body: &[u8]) -> Result<OrderMetadata, OrderBodyError> {
-    let reader = Reader { max_bytes: MAX_BYTES, max_depth: OrderMetadata::MAX_DEPTH + 1, ..Reader::STRICT };
+    let reader = Reader {
+        max_bytes: MAX_BYTES,
+        max_depth: OrderMetadata::MAX_DEPTH + 1,
+        max_collections: usize::MAX,
+        ..Reader::STRICT
+    };
     let fault = |field, fault| OrderBodyError::Body { field, fault };
     let mut fields = match reader.read_entries::<JsonObject>(body) {
         Ok(Ok(fields)) => fields,

@@ -7,7 +7,8 @@ use keyway_core::json::Reader as JsonReader;
 use super::key::{NameTag, RecordKind};
 
 /// Reads JSON from a record, without a size limit.
-pub(crate) const STORED_JSON: JsonReader = JsonReader { max_bytes: usize::MAX, ..JsonReader::STRICT };
+pub(crate) const STORED_JSON: JsonReader =
+    JsonReader { max_bytes: usize::MAX, max_collections: usize::MAX, ..JsonReader::STRICT };
 
 /// A value with a stored form.
 pub(crate) trait Stored: Sized {

@@ -38,8 +38,11 @@ async fn an_authority_without_changes_leaves_the_order_as_it_was() {
     let order = world.placed().await;
     assert!(world.modify(&joe(), &order.id, &metadata("{}")).await.is_ok(), "it is not placed yet");
     world.work().await;
+    let before = world.look(&order).await;
     let refused = world.modify(&joe(), &order.id, &metadata("{}")).await.unwrap_err();
     assert!(matches!(refused, OrdersError::Refused(TransitionError::NotModifiable)), "{refused}");
+    let after = world.look(&order).await;
+    assert_eq!((after.metadata(), after.state.phase), (before.metadata(), before.state.phase));
 
     // This authority can modify orders, but refuses this change.
     let ca = ScriptedCa::new().looks(9);
@@ -50,12 +53,9 @@ async fn an_authority_without_changes_leaves_the_order_as_it_was() {
     world.modify(&joe(), &order.id, &metadata(r#"{"name": "new.refused"}"#)).await.unwrap();
     ca.script(CaCall::Modify, [Step::fault(Fault::Refused)]);
     world.work().await;
-    assert_eq!(
-        world.look(&order).await.state.phase,
-        Phase::Finished(End::Failed),
-        "a refusal is an error (B6)"
-    );
-    let _ = before;
+    let after = world.look(&order).await;
+    assert_eq!(after.state.phase, Phase::Finished(End::Failed), "a refusal is an error (B6)");
+    assert_eq!(after.metadata(), before.metadata());
 }
 
 /// Tests an update that comes while the authority is told of an older one. The authority is told of the newer update

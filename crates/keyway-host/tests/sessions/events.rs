@@ -1,6 +1,7 @@
 //! Tests the events of a session: authentication completed and failed, the end, and dropped handles.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use keyway_conformance::credentials::{Fault, Step, StoreCall};
@@ -54,11 +55,13 @@ async fn with_the_other_trigger_the_end_returns_what_was_proven() {
 async fn the_end_is_told_with_the_check_outs_that_it_returned() {
     let clock = Arc::default();
     let store = Arc::new(Looking::default());
-    let vault = Vault::with_store(hall(), store).busy_wait(Duration::ZERO);
+    let vault =
+        Vault::with_store(hall(), Arc::clone(&store) as Arc<dyn CredentialStore>).busy_wait(Duration::ZERO);
     let world = start(vault, &clock).await;
     let session = world.session("s");
     found(&session).await;
     assert!(session.end().await.unwrap().failures.is_empty());
+    assert_eq!(store.ends.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]
@@ -145,6 +148,8 @@ async fn a_session_whose_last_handle_is_dropped_ends() {
 #[derive(Debug, Default)]
 struct Looking {
     panics: bool,
+    /// The number of told ends.
+    ends: AtomicU32,
 }
 
 #[async_trait]
@@ -173,6 +178,7 @@ impl CredentialStore for Looking {
 
     async fn session_ended(&self, event: &SessionEvent) -> Result<(), CredentialError> {
         assert_eq!(event.check_outs.len(), 1);
+        self.ends.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 }
@@ -198,7 +204,9 @@ async fn stores_see_their_cookies_and_the_login_only_if_it_is_lent() {
 #[tokio::test]
 async fn the_data_of_a_failing_call_is_kept() {
     let clock = Arc::default();
-    let world = start(Vault::with_store(hall(), Arc::new(Looking { panics: true })), &clock).await;
+    let world =
+        start(Vault::with_store(hall(), Arc::new(Looking { panics: true, ..Looking::default() })), &clock)
+            .await;
     let session = world.session("s");
     passwords(&session).await.unwrap_err();
     assert_eq!(session.cookie().get("shared"), Some(false.into()));

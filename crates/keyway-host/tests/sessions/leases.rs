@@ -208,6 +208,8 @@ async fn short_pages_of_the_storage_hide_no_lease() {
         }
     }
     assert_eq!(listed, ALL);
+    world.pass(9 * MINUTE).await;
+    assert_eq!(store.held().len(), 0, "each lease is returned before it ends");
     for session in sessions {
         std::mem::forget(session);
     }

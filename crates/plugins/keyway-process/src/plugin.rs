@@ -17,6 +17,7 @@ impl IssuerPlugin for ProcessPlugin {
         let configuration = ProcessConfiguration::read(configuration)?;
         configuration.program()?;
         configuration.configured_helper()?;
+        configuration.always_by_argument()?;
         configuration.environment().map(drop)
     }
 

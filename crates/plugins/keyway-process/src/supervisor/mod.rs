@@ -5,6 +5,7 @@ mod group;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,8 +31,13 @@ impl Supervisors {
 
     /// Takes an idle helper, or starts a new one.
     pub(crate) fn take(&self) -> io::Result<Supervisor> {
-        let idle = self.idle().pop();
-        idle.map_or_else(|| self.start(), Ok)
+        loop {
+            let Some(mut idle) = self.idle().pop() else { return self.start() };
+            // The system may have killed an idle helper.
+            if idle.is_alive() {
+                return Ok(idle);
+            }
+        }
     }
 
     /// Takes back a helper whose run is over.
@@ -83,6 +89,9 @@ impl Supervisor {
         }
         let child = command
             .env_clear()
+            // A signal to the process group of the host, such as one from its terminal, must not end the helper, which
+            // ends the program when the host is gone.
+            .process_group(0)
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -108,6 +117,10 @@ impl Supervisor {
     pub(crate) fn receive(&self) -> io::Result<Reply> {
         let frame = read_frame(&self.socket)?.ok_or(io::ErrorKind::UnexpectedEof)?;
         Reply::read(&frame).ok_or_else(|| io::ErrorKind::InvalidData.into())
+    }
+
+    fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Asks all processes of the run to end.

@@ -49,9 +49,9 @@ impl Helped {
     pub(super) fn after_exit(&mut self) -> Result<(ExitStatus, usize), RunError> {
         let Some(supervisor) = self.supervisor.take() else { return Err(RunError::Cancelled) };
         match supervisor.receive() {
-            Ok(Reply::Ended { status, left_behind }) => {
+            Ok(Reply::Ended { status, left_behind, all_killed }) => {
                 let left = usize::try_from(left_behind).unwrap_or(usize::MAX);
-                self.put_back(supervisor, left > 0);
+                self.over(supervisor, left > 0, all_killed);
                 Ok((ExitStatus::from_raw(status), left))
             }
             Ok(Reply::NotStarted { error }) => {
@@ -79,9 +79,21 @@ impl Helped {
         let patience = if in_cgroup { Self::KILLED_BY_HELPER } else { Self::KILLED };
         let ended = ended || wait_readable(supervisor.as_fd(), patience);
         match ended.then(|| supervisor.receive()) {
-            Some(Ok(Reply::Ended { left_behind, .. })) => self.put_back(supervisor, left_behind > 0),
+            Some(Ok(Reply::Ended { left_behind, all_killed, .. })) => {
+                self.over(supervisor, left_behind > 0, all_killed);
+            }
             Some(Ok(Reply::NotStarted { .. })) => self.put_back(supervisor, false),
             _ => self.give_up(supervisor),
+        }
+    }
+
+    /// Takes the helper back after a run if it killed all processes of the run.
+    fn over(&self, supervisor: Supervisor, had_something_left: bool, all_killed: bool) {
+        if all_killed {
+            self.put_back(supervisor, had_something_left);
+        } else {
+            tracing::warn!("an executable left processes behind, and the helper could not kill all of them");
+            self.kill_by_marks(supervisor);
         }
     }
 
@@ -95,10 +107,14 @@ impl Helped {
         }
     }
 
-    /// Gives up a helper that does not answer or is gone. Kills all processes in its cgroup, and all that have
-    /// the mark.
+    /// Gives up a helper that does not answer or is gone.
     fn give_up(&self, supervisor: Supervisor) {
         tracing::warn!("the helper of an executable was killed, or does not answer");
+        self.kill_by_marks(supervisor);
+    }
+
+    /// Ends the helper. Kills all processes in its cgroup, and all that have the mark.
+    fn kill_by_marks(&self, supervisor: Supervisor) {
         drop(supervisor);
         // Skips processes older than the host: they belong to none of its runs.
         let mut leftovers = Leftovers::of(getpid(), &self.mark, Instant::now() + Self::SEARCH);

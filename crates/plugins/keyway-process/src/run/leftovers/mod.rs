@@ -12,7 +12,7 @@
 //! signalled, is never read. At most a megabyte of an environment is read. If a read hangs, its thread is given
 //! up. A search ends when its time is over (H64).
 //!
-//! A descriptor holds each process from the search to its end, so that no other process gets its id. A program may
+//! Each process is signalled through a descriptor, which stays with it even if another process gets its id. A program may
 //! have more processes than the host may have open files, so a search holds 64 at most. The further ones get the
 //! signals of the process group. Those outside the group are killed when they are found.
 
@@ -155,8 +155,8 @@ impl Leftovers {
                 if !family.insert(child) {
                     continue;
                 }
-                // The parent is read only after a descriptor holds the child, because from then on the id of the child
-                // cannot be reused.
+                // The parent is read after the descriptor is open: the check recognizes an id that was reused before, and
+                // a later reuse does no harm, because signals are sent through the descriptor.
                 let Ok(handle) = open(child).inspect_err(|error| self.gave_up |= is_shortage(*error)) else {
                     continue;
                 };
@@ -216,7 +216,8 @@ impl Leftovers {
         if !user.is_root() && owner(pid) != Some(user.as_raw()) {
             return Look::Another;
         }
-        // The id cannot be reused while a descriptor holds the process. A thread has no such descriptor.
+        // A signal through the descriptor never reaches another process with the same id. A thread has no such
+        // descriptor.
         let handle = match open(pid) {
             Ok(handle) => handle,
             Err(error) => return Look::after(error),
