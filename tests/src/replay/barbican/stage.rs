@@ -14,7 +14,7 @@ use keyway_host::orders::subordinate::NewCa;
 use keyway_host::orders::{Authority, HostedCa, NewOrder, Order};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{NewSecret, SecretAddress, SecretName, SecretStore as _, StoreName};
-use keyway_storage::Memory;
+use keyway_storage::{Memory, Storage};
 use serde_json::{Value, json};
 
 use crate::replay::Class;
@@ -80,6 +80,8 @@ impl CertificateEvents for Heard {
 /// A host with its authorities, in their configured order.
 pub(super) struct Stage {
     host: Host,
+    storage: Arc<Memory>,
+    keys: KeyRing,
     clock: Arc<Still>,
     events: Arc<Mutex<Vec<Value>>>,
 }
@@ -115,7 +117,8 @@ impl Stage {
         let clock = Still::at_present();
         let store = StoreName::new(STORE).map_err(|_| Class::Internal)?;
         let registry = PLUGINS.registry().map_err(|_| Class::Internal)?;
-        let mut builder = Host::builder(registry, Arc::new(Memory::new()), keys.clone())
+        let storage = Arc::new(Memory::new());
+        let mut builder = Host::builder(registry, Arc::clone(&storage) as Arc<dyn Storage>, keys.clone())
             .clock(Arc::clone(&clock) as Arc<dyn Clock>)
             .certificate_store(store.clone());
         for listener in listeners {
@@ -130,9 +133,20 @@ impl Stage {
         let host = builder.start().await.map_err(|_| Class::Internal)?;
         let vault = host.stores().create(&store, "generic", json!({}), &keys).await;
         vault.map_err(|_| Class::Internal)?;
-        let stage = Self { host, clock, events };
+        let stage = Self { host, storage, keys, clock, events };
         stage.store("key", KEY).await?;
         Ok(stage)
+    }
+
+    /// Starts another host on the same storage, in which no authority is configured.
+    pub(super) async fn without_authorities(&self) -> Result<Self, Class> {
+        let registry = PLUGINS.registry().map_err(|_| Class::Internal)?;
+        let (storage, keys) = (Arc::clone(&self.storage), self.keys.clone());
+        let builder = Host::builder(registry, Arc::clone(&storage) as Arc<dyn Storage>, keys.clone())
+            .name("without-authorities")
+            .clock(Arc::clone(&self.clock) as Arc<dyn Clock>);
+        let host = builder.start().await.map_err(|_| Class::Internal)?;
+        Ok(Self { host, storage, keys, clock: Arc::clone(&self.clock), events: Arc::default() })
     }
 
     /// Stores a secret beside the key.
@@ -146,12 +160,17 @@ impl Stage {
 
     /// Places an order, and runs everything that is due.
     pub(super) async fn submit(&self, metadata: &Value) -> Result<OrderId, Class> {
+        let placed = self.place(metadata).await?;
+        self.work().await?;
+        Ok(placed)
+    }
+
+    /// Places an order, whose first call is due then.
+    pub(super) async fn place(&self, metadata: &Value) -> Result<OrderId, Class> {
         let metadata =
             OrderMetadata::from_json(metadata.to_string().as_bytes()).map_err(|_| Class::Invalid)?;
         let placed = self.host.orders().submit(NewOrder::new(owner(), metadata)).await;
-        let placed = placed.map_err(|error| class(&error))?;
-        self.work().await?;
-        Ok(placed.id)
+        placed.map(|placed| placed.id).map_err(|error| class(&error))
     }
 
     /// Changes an order, and runs everything that is due.
@@ -214,9 +233,13 @@ impl Stage {
     /// next call.
     pub(super) async fn next(&self, order: &OrderId) -> Result<bool, Class> {
         let Some(scheduled) = self.order(order).await?.state.scheduled else { return Ok(false) };
-        self.clock.0.store(scheduled.at.as_milliseconds(), Ordering::SeqCst);
+        self.set(scheduled.at);
         self.work().await?;
         Ok(true)
+    }
+
+    pub(super) fn set(&self, now: Timestamp) {
+        self.clock.0.store(now.as_milliseconds(), Ordering::SeqCst);
     }
 
     pub(super) async fn order(&self, order: &OrderId) -> Result<Order, Class> {
