@@ -237,8 +237,10 @@ pub(super) fn resolved(next: &mut SessionState, now: Timestamp, fetch: NameTag, 
             remember(next, settled);
         }
         Some(settled) => {
+            // Other sessions of the store have their turn first.
+            let soon = now.plus(Duration::from_millis(1));
             for open in next.fetches.iter_mut().filter(|open| open.id == fetch) {
-                (open.settled, open.stage) = (settled, FetchStage::Unsettled(Owed::from(now)));
+                (open.settled, open.stage) = (settled, FetchStage::Unsettled(Owed::from(soon)));
             }
         }
     }

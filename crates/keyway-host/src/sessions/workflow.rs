@@ -237,7 +237,8 @@ impl SessionWorkflow {
     }
 
     pub(super) fn event(&self, store: &CredentialStoreName, now: Timestamp, what: What) -> Event {
-        let resolves = self.vaults.get(store).is_some_and(|vault| vault.resolves());
+        // A vault that is missing may be configured again.
+        let resolves = self.vaults.get(store).is_none_or(|vault| vault.resolves());
         Event { now, resolves, data: None, continues: false, what }
     }
 
@@ -368,6 +369,10 @@ async fn resolve(
     session: &SessionContext,
     open: &OpenFetch,
 ) -> Called {
+    // The vault did not work, or was missing, when the fetch was planned to be settled.
+    if !vault.resolves() {
+        return (What::CannotTell { fetch: open.id }, None, None);
+    }
     let asking = Asking { vault, session: session.clone(), open, caller: Caller::Claimed(on) };
     match asking.resolve(on.now()).await {
         Ok(Some((held, settled))) => (What::Resolved { fetch: open.id, held, settled }, None, None),
