@@ -344,8 +344,10 @@ async fn search(
         // A worker never starts a search, because only the caller of the fetch can use the credentials.
         return (What::NothingFound { fetch: open.id, failed: true }, None, None);
     };
+    // The session may have held more when its caller began, because unproven leases were checked in since then.
+    let held = on.entry.state.iter().flat_map(SessionState::held).cloned().collect();
     let asking = Asking { vault, session: session.clone(), open, caller: Caller::Claimed(on) };
-    match asking.ask_all(Arc::clone(refusals), on.now()).await {
+    match asking.ask_all(refusals.holding(held), on.now()).await {
         Ok(Answer::Found(check_out, credentials)) => {
             let what = What::Found { check_out: check_out.clone(), renews: vault.capabilities().renews };
             (what, Some(Answer::Found(check_out, credentials)), None)
