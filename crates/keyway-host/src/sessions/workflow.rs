@@ -264,6 +264,12 @@ impl SessionWorkflow {
                 let (taken_back, failure) = match self.guarded(on, vault, "check_in", work).await {
                     Ok(checked_in) => (Ok(checked_in.rotation), None),
                     Err(CredentialError::UnknownLease { .. }) => (Ok(Rotation::NotRotated), None),
+                    // The store gave leases once, and does not keep any now (decision H316).
+                    Err(CredentialError::Unsupported { .. }) if !vault.capabilities().leases => {
+                        let (store, lease) = (&vault.name, check_out.id);
+                        warn!(%store, %lease, "the store keeps no leases any more, so this one is not returned");
+                        (Ok(Rotation::NotRotated), None)
+                    }
                     Err(error) => (Err(again(&error)), failed("check_in", error)),
                 };
                 (What::CheckIn { check_out, taken_back }, None, failure)
