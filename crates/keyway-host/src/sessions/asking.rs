@@ -118,8 +118,9 @@ impl Asking<'_> {
     }
 
     /// Finds out which leases the store holds for a fetch whose outcome is unknown; `None` if the store cannot tell.
-    /// The search stops when it has found [`MOST_RESOLVED`] leases, and then also returns the number of the last
-    /// candidate that was asked about.
+    /// The search stops when it has found [`MOST_RESOLVED`] leases, when it has taken [`LONG`], or when it has found
+    /// some leases and the store fails or cannot tell. Then it also returns the number of the last candidate whose
+    /// outcome is known.
     ///
     /// A store that reconciles is asked about each candidate. A store that is only idempotent is asked for each
     /// candidate's credentials again, even for candidates that the fetch may not have reached. The fetch made the lease
@@ -132,7 +133,7 @@ impl Asking<'_> {
         let OpenFetch { only, last, settled, .. } = *self.open;
         let fetch = self.vault.capabilities().leases.then_some(self.open.id);
         let (mut walk, mut template) = (Box::new(Walk::new(self.open.search.clone())), self.template());
-        let mut held = Vec::new();
+        let (mut held, mut known, begun) = (Vec::new(), settled, tokio::time::Instant::now());
         loop {
             if last.is_some_and(|last| walk.count >= last) {
                 return Ok(Some((held, None)));
@@ -163,19 +164,28 @@ impl Asking<'_> {
                 walk.tried(candidate.clone(), None);
                 Ok((walk, template, Some((candidate, made))))
             };
+            let asked = async { self.vault.working()?.call("reconcile", self.hold().await, ask).await };
             let made;
-            (walk, template, made) = self.vault.working()?.call("reconcile", self.hold().await, ask).await?;
+            (walk, template, made) = match asked.await {
+                Ok(asked) => asked,
+                // The leases that were found are checked in first. The next search meets the failure again.
+                Err(_) if !held.is_empty() => return Ok(Some((held, Some(known)))),
+                Err(error) => return Err(error),
+            };
             match made {
                 None => return Ok(Some((held, None))),
+                Some((_, Made::CannotTell)) if !held.is_empty() => return Ok(Some((held, Some(known)))),
                 Some((_, Made::CannotTell)) => return Ok(None),
                 Some((_, Made::Nothing)) => {}
                 Some((candidate, Made::Lease(lease))) => {
                     let id = CheckOutId { fetch: self.open.id, number: walk.count };
                     held.push(CheckOut::new(id, candidate, Some(lease), now));
-                    if held.len() == MOST_RESOLVED {
-                        return Ok(Some((held, Some(walk.count))));
-                    }
                 }
+            }
+            known = walk.count;
+            let is_enough = held.len() == MOST_RESOLVED || begun.elapsed() > LONG;
+            if is_enough && known > settled {
+                return Ok(Some((held, Some(known))));
             }
         }
     }
@@ -238,6 +248,10 @@ pub(super) struct Failed {
 
 /// The maximum number of leases of an unclear fetch that are taken over at a time.
 const MOST_RESOLVED: usize = 8;
+
+/// The time after which the settling of an unclear fetch makes room for other sessions of the store, whose work waits
+/// until this part is done.
+const LONG: Duration = Duration::from_secs(5);
 
 /// The answer of a store about a fetch for one candidate.
 enum Made {

@@ -91,7 +91,7 @@ pub(super) fn authenticated(
     if next.is_ended() {
         return Err(TransitionError::Ended);
     }
-    next.check_outs.extend(read);
+    add_read(next, read);
     let unproven = |out: &CheckOut| !out.is_proven && matches!(out.stage, Stage::Held { .. });
     // A repeated call changes nothing.
     if next.authenticated == Notice::NotDue || next.check_outs.iter().any(unproven) {
@@ -105,6 +105,16 @@ pub(super) fn authenticated(
         take_back(next, now, |out| out.is_proven.then_some(CheckInReason::Used));
     }
     Ok(())
+}
+
+/// Adds the credentials that were read without a lease. A caller that repeats a call adds the same ones again, because
+/// it does not know that the call was stored.
+pub(super) fn add_read(next: &mut SessionState, read: Vec<CheckOut>) {
+    for new in read {
+        if next.check_outs.iter().all(|out| out.id != new.id) {
+            next.check_outs.push(new);
+        }
+    }
 }
 
 /// Schedules the check-in of each held lease for which `reason` returns a reason.
@@ -171,13 +181,14 @@ pub(super) fn found(
     mut check_out: CheckOut,
     longest: Option<Duration>,
 ) -> bool {
-    let waits =
-        next.fetches.iter().any(|open| open.id == check_out.id.fetch && open.stage == FetchStage::Asked);
-    if standing != Standing::Ours || !waits || next.is_ended() {
+    let is_asked = |open: &OpenFetch| open.id == check_out.id.fetch && open.stage == FetchStage::Asked;
+    let asked = next.fetches.iter().position(is_asked).filter(|_| standing == Standing::Ours);
+    // The answer settles the fetch, even if the session has ended meanwhile.
+    let waits = asked.map(|at| next.fetches.remove(at)).is_some();
+    if !waits || next.is_ended() {
         give_back(next, now, check_out, CheckInReason::Unused);
         return false;
     }
-    next.fetches.retain(|open| open.id != check_out.id.fetch);
     match next.check_outs.iter().find(|out| out.id == check_out.id) {
         // The fetch is a repetition, and its lease is already being taken back.
         Some(known) if !matches!(known.stage, Stage::Held { .. }) => return false,
@@ -237,9 +248,29 @@ pub(super) fn resolved(next: &mut SessionState, now: Timestamp, fetch: NameTag, 
             remember(next, settled);
         }
         Some(settled) => {
+            // Other sessions of the store have their turn first.
+            let soon = now.plus(Duration::from_millis(1));
             for open in next.fetches.iter_mut().filter(|open| open.id == fetch) {
-                (open.settled, open.stage) = (settled, FetchStage::Unsettled(Owed::from(now)));
+                (open.settled, open.stage) = (settled, FetchStage::Unsettled(Owed::from(soon)));
             }
+        }
+    }
+}
+
+/// Delays the settling of fetches while the session has as many check-outs as it may, until the next check-in that is
+/// tried again. Settling may find further leases, and the record must stay small (decision H211).
+pub(super) fn put_off_resolving(next: &mut SessionState) {
+    if next.held().count() < MAX_CHECK_OUTS {
+        return;
+    }
+    let returning = next.check_outs.iter().filter_map(|out| match &out.stage {
+        Stage::Returning { owed, .. } => Some(owed.next),
+        Stage::Held { .. } | Stage::Returned => None,
+    });
+    let Some(returned) = returning.min() else { return };
+    for open in &mut next.fetches {
+        if let FetchStage::Unsettled(owed) = &mut open.stage {
+            owed.next = owed.next.max(returned);
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use keyway_core::PluginError as _;
 use keyway_credentials::{CredentialStoreName, Holder, Verification, Verified};
+use tracing::warn;
 
 use super::audit::SessionAudit;
 use super::error::SessionsError;
@@ -182,13 +184,10 @@ impl Sessions {
     /// A dropped future leaves the lock made or not.
     pub async fn lock(&self, lock: Lock) -> Result<(), SessionsError> {
         let target = lock.target.clone();
-        self.put_lock(target, Some(lock)).await?;
-        // Every fetch reads all locks, so locks that have ended are removed.
-        let now = self.worker.clock.now();
-        for ended in
-            self.locks().await?.into_iter().filter(|lock| lock.until.is_some_and(|until| until <= now))
-        {
-            self.put_lock(ended.target, None).await?;
+        self.put_lock(target, Some(lock), None).await?;
+        // The lock is in force, so a failure from here on is no error of this call.
+        if let Err(error) = self.remove_ended_locks().await {
+            warn!(error = %error.detail(), "locks that have ended could not be removed");
         }
         Ok(())
     }
@@ -201,7 +200,7 @@ impl Sessions {
     /// # Cancel safety
     /// A dropped future leaves the lock in force or removed.
     pub async fn unlock(&self, target: LockTarget) -> Result<(), SessionsError> {
-        self.put_lock(target, None).await
+        self.put_lock(target, None, None).await
     }
 
     /// Lists the locks.
@@ -255,7 +254,24 @@ impl Sessions {
         Ok(Settled { failures: submitted.failures })
     }
 
-    async fn put_lock(&self, target: LockTarget, lock: Option<Lock>) -> Result<(), SessionsError> {
+    /// Removes the locks that have ended, because every fetch reads all locks.
+    async fn remove_ended_locks(&self) -> Result<(), SessionsError> {
+        let now = self.worker.clock.now();
+        let has_ended = |lock: &Lock| lock.until.is_some_and(|until| until <= now);
+        for ended in self.locks().await?.into_iter().filter(has_ended) {
+            self.put_lock(ended.target.clone(), None, Some(&ended)).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores or removes the lock of a target. If the target has another lock than `only_for` by then, it keeps that
+    /// lock.
+    async fn put_lock(
+        &self,
+        target: LockTarget,
+        lock: Option<Lock>,
+        only_for: Option<&Lock>,
+    ) -> Result<(), SessionsError> {
         let (kind, name) = target.parts();
         let id = self.locks.id_of(&[&[kind], name.as_bytes()]);
         let address = Address { scope: self.locks.scope(&[b"locks"]), id };
@@ -264,6 +280,9 @@ impl Sessions {
             turn.wait_at(address).await;
             let known = self.locks.load(address).await?;
             let mut entry = known.unwrap_or_else(|| Box::new(Entry::new(address, target.clone())));
+            if only_for.is_some() && entry.state.as_ref() != only_for {
+                return Ok(());
+            }
             if let Applied::Stored = self.locks.apply(&mut entry, Change::to(lock.clone())).await? {
                 return Ok(());
             }

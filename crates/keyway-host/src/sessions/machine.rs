@@ -23,8 +23,9 @@ use keyway_core::Timestamp;
 use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS, Rotation};
 
 use super::changes::{
-    authenticated, begin, decide, drop_stale_repetitions, force, forget_returned, found, give_back, give_up,
-    not_returned, renewed_lease, resolved, returned, settle_interrupted, take_back, told, unclear,
+    add_read, authenticated, begin, decide, drop_stale_repetitions, force, forget_returned, found, give_back,
+    give_up, not_returned, put_off_resolving, renewed_lease, resolved, returned, settle_interrupted,
+    take_back, told, unclear,
 };
 use super::lease_times::return_at;
 use super::state::{CheckOut, CheckOutId, Data, FetchStage, Notice, OpenFetch, Owed, SessionState, Stage};
@@ -251,7 +252,7 @@ fn apply(
         }
         What::End { read, .. } => {
             if next.ended == Notice::NotDue {
-                next.check_outs.extend(read);
+                add_read(next, read);
                 next.ended = Notice::Owed(Owed::from(now));
             }
             let used = |out: &CheckOut| {
@@ -336,6 +337,7 @@ fn proceed(mut next: SessionState, now: Timestamp) -> Step {
         let command = if out.is_renewing { Command::Renew(out) } else { Command::CheckIn(out) };
         return Step::to(next).then(command);
     }
+    put_off_resolving(&mut next);
     let unsettled = |open: &&OpenFetch| matches!(&open.stage, FetchStage::Unsettled(owed) if is_due(owed));
     if let Some(open) = next.fetches.iter().find(unsettled).cloned() {
         return Step::to(next).then(Command::Resolve(open));

@@ -106,6 +106,8 @@ fn a_check_out_that_is_found_after_the_end_is_returned_and_not_handed_out() {
     {
         let step = after(state, standing, found.clone());
         assert!(!step.hands_out, "{standing:?}");
+        let fetches = step.state.as_ref().unwrap().fetches.len();
+        assert_eq!(fetches, usize::from(standing == Standing::Others), "the answer settles our fetch");
         let reason = CheckInReason::Unused;
         assert!(
             matches!(stage_of(step.state.as_ref().unwrap(), 1), Stage::Returning { reason: it, .. } if *it == reason)
@@ -286,4 +288,40 @@ fn a_check_in_that_fails_after_a_resolved_fetch_waits() {
     assert!(step.command.is_none(), "{:?}", step.command);
     let Stage::Returning { owed, .. } = &step.state.unwrap().check_outs[0].stage else { panic!() };
     assert!(owed.failures == 1 && owed.next > NOW, "{owed:?}");
+}
+
+#[test]
+fn a_fetch_is_not_settled_further_while_its_leases_cannot_be_returned() {
+    let later = NOW.plus(Duration::from_secs(9));
+    let waits = |number| {
+        let owed = Owed { failures: 1, next: later, since: NOW };
+        CheckOut { stage: Stage::Returning { reason: CheckInReason::HostLost, owed }, ..out(number) }
+    };
+    let mut unsettled = after(None, Standing::Free, fetch(99)).state.unwrap();
+    unsettled.fetches[0].stage = FetchStage::Unsettled(Owed::from(NOW));
+    for held in [15, 16, 17] {
+        let state = SessionState { check_outs: (1..=held).map(waits).collect(), ..unsettled.clone() };
+        let step = after(Some(&state), Standing::Free, What::Wake);
+        let FetchStage::Unsettled(owed) = step.state.unwrap().fetches[0].stage else { panic!("{held}") };
+        match step.command {
+            Some(Command::Resolve(_)) => assert!(held < 16, "{held}"),
+            None => assert!(held >= 16 && owed.next == later, "{held}: {owed:?}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn credentials_that_are_named_again_by_a_repeated_call_count_once() {
+    let read = || vec![CheckOut { lease: None, ..out(1) }];
+    let completed = || What::AuthenticationCompleted { trigger: CheckInTrigger::AtSessionEnd, read: read() };
+    let first = after(None, Standing::Free, completed());
+    let again = after(first.state.as_ref(), Standing::Free, completed());
+    for step in [&first, &again] {
+        let Some(Command::Tell(Told::Authenticated(1), told)) = &step.command else { panic!("another id") };
+        assert_eq!(told.len(), 1);
+    }
+    let ended = What::End { read: read(), recovers: true };
+    let ended = after(again.state.as_ref(), Standing::Others, ended).state.unwrap();
+    assert_eq!(ended.check_outs.len(), 1);
 }

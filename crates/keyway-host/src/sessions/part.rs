@@ -47,9 +47,7 @@ impl Part {
     /// Tells whether the session has the account at the asset checked out.
     pub(super) fn holds(&self, candidate: &Candidate) -> bool {
         let state = self.entry.as_ref().and_then(|entry| entry.state.as_ref());
-        state.is_some_and(|state| {
-            state.check_outs.iter().any(|out| out.is_out() && out.candidate == *candidate)
-        })
+        state.is_some_and(|state| state.held().any(|held| held == candidate))
     }
 
     /// Applies an event and makes the calls of the store that follow from it. Returns the store's answer and failures.

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 /// not see check-ins at other hosts.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// The shortest wait of the first session in a queue.
+/// The shortest wait of the first session in a queue, unless it was used before: then it is twice as long.
 const SHORTEST: Duration = Duration::from_millis(10);
 
 type Account = (CredentialStoreName, Candidate);
@@ -37,6 +37,8 @@ pub(super) struct Place {
     account: Account,
     queue: Arc<Queue>,
     turn: Option<tokio::sync::OwnedMutexGuard<()>>,
+    /// The shortest wait until the next question to the store.
+    shortest: Duration,
 }
 
 impl Queues {
@@ -54,7 +56,7 @@ impl Queues {
         *places += 1;
         let queue = Arc::clone(queue);
         drop(queues);
-        Place { queues: Arc::clone(self), account, queue, turn: None }
+        Place { queues: Arc::clone(self), account, queue, turn: None, shortest: SHORTEST }
     }
 
     /// Wakes the first session in the queue of an account that may be free.
@@ -80,9 +82,14 @@ impl Place {
         }
     }
 
-    /// Waits until the account may be free.
-    pub(super) async fn freed(&self, busy: &Busy, now: Timestamp) {
-        let _ = tokio::time::timeout(look_again(busy, now), self.queue.freed.notified()).await;
+    /// Waits until the account may be free. A store may name an end that has passed, for example because of its clock,
+    /// or because it first has to change the credentials. So the shortest wait doubles each time.
+    pub(super) async fn freed(&mut self, busy: &Busy, now: Timestamp) {
+        let wait = look_again(busy, now, self.shortest);
+        if wait == self.shortest {
+            self.shortest = (2 * wait).min(LOOK_AGAIN);
+        }
+        let _ = tokio::time::timeout(wait, self.queue.freed.notified()).await;
     }
 }
 
@@ -99,10 +106,10 @@ impl Drop for Place {
 }
 
 /// Returns how long the first session waits before it asks the store again. If the vault named an end of the use, the
-/// session waits until then, but at least 10 milliseconds and at most a second. Otherwise it waits a second.
-fn look_again(busy: &Busy, now: Timestamp) -> Duration {
+/// session waits until then, but at least for the shortest wait, and at most a second. Otherwise it waits a second.
+fn look_again(busy: &Busy, now: Timestamp, shortest: Duration) -> Duration {
     let until = busy.until.map(|until| until.as_milliseconds().saturating_sub(now.as_milliseconds()));
-    until.map_or(LOOK_AGAIN, |wait| Duration::from_millis(wait).clamp(SHORTEST, LOOK_AGAIN))
+    until.map_or(LOOK_AGAIN, |wait| Duration::from_millis(wait).clamp(shortest, LOOK_AGAIN))
 }
 
 #[cfg(test)]
@@ -172,11 +179,30 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_end_of_the_other_lease_is_waited_for() {
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_the_other_lease_is_waited_for() {
         let at = Timestamp::from_milliseconds;
-        assert_eq!(look_again(&Busy::new().until(at(1_300)), at(1_000)), Duration::from_millis(300));
-        assert_eq!(look_again(&Busy::new().until(at(900)), at(1_000)), SHORTEST);
-        assert_eq!(look_again(&Busy::new().until(at(9_000)), at(1_000)), LOOK_AGAIN);
+        for (until, wait) in
+            [(1_300, Duration::from_millis(300)), (900, SHORTEST), (1_001, SHORTEST), (9_000, LOOK_AGAIN)]
+        {
+            let mut place = Arc::new(Queues::default()).join(hall(), root());
+            let begun = tokio::time::Instant::now();
+            place.freed(&Busy::new().until(at(until)), at(1_000)).await;
+            assert_eq!(begun.elapsed(), wait, "{until}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_stays_busy_beyond_its_end_is_not_asked_all_the_time() {
+        let mut place = Arc::new(Queues::default()).join(hall(), root());
+        let begun = tokio::time::Instant::now();
+        let mut asked = 0;
+        while begun.elapsed() < Duration::from_secs(60) {
+            // The store names another end each time, and all of them have passed.
+            let busy = Busy::new().until(Timestamp::from_milliseconds(asked));
+            place.freed(&busy, Timestamp::from_milliseconds(1_000_000)).await;
+            asked += 1;
+        }
+        assert!((60..70).contains(&asked), "{asked}");
     }
 }

@@ -283,6 +283,7 @@ impl Inner {
             locks: self.sessions.locks().await?,
             queues: Arc::clone(&worker.workflow.queues),
             first_for,
+            held: Vec::new(),
         };
         if let Some(lock) = refusals.lock(None) {
             return Err(SessionsError::Locked { by: lock.by.clone(), reason: lock.reason.clone() });

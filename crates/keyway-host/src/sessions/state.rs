@@ -196,7 +196,12 @@ impl Default for SessionState {
 impl SessionState {
     /// Counts the check-outs that the session has, or may have.
     pub(super) fn taken(&self) -> usize {
-        self.fetches.len() + self.check_outs.iter().filter(|out| out.is_out()).count()
+        self.fetches.len() + self.held().count()
+    }
+
+    /// Lists the candidates that the vault counts as held, each as often as it is checked out.
+    pub(super) fn held(&self) -> impl Iterator<Item = &Candidate> {
+        self.check_outs.iter().filter(|out| out.is_out()).map(|out| &out.candidate)
     }
 
     pub(super) fn is_ended(&self) -> bool {

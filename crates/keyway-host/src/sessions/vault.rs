@@ -215,10 +215,12 @@ impl RunningVault {
     }
 
     /// Tells whether the host can settle a fetch with an unknown outcome: by asking the store about it, or by repeating
-    /// it (decision R2).
+    /// it (decision R2). A connection that does not work may be able to do so later, so this counts as yes.
     pub(super) fn resolves(&self) -> bool {
-        let capabilities = self.capabilities();
-        capabilities.reconciles || capabilities.idempotent
+        self.opened.as_ref().map_or(true, |opened| {
+            let Capabilities { reconciles, idempotent, .. } = opened.capabilities;
+            reconciles || idempotent
+        })
     }
 
     pub(super) fn view(&self) -> VaultView {

@@ -237,7 +237,8 @@ impl SessionWorkflow {
     }
 
     pub(super) fn event(&self, store: &CredentialStoreName, now: Timestamp, what: What) -> Event {
-        let resolves = self.vaults.get(store).is_some_and(|vault| vault.resolves());
+        // A vault that is missing may be configured again.
+        let resolves = self.vaults.get(store).is_none_or(|vault| vault.resolves());
         Event { now, resolves, data: None, continues: false, what }
     }
 
@@ -263,6 +264,12 @@ impl SessionWorkflow {
                 let (taken_back, failure) = match self.guarded(on, vault, "check_in", work).await {
                     Ok(checked_in) => (Ok(checked_in.rotation), None),
                     Err(CredentialError::UnknownLease { .. }) => (Ok(Rotation::NotRotated), None),
+                    // The store gave leases once, and does not keep any now (decision H316).
+                    Err(CredentialError::Unsupported { .. }) if !vault.capabilities().leases => {
+                        let (store, lease) = (&vault.name, check_out.id);
+                        warn!(%store, %lease, "the store keeps no leases any more, so this one is not returned");
+                        (Ok(Rotation::NotRotated), None)
+                    }
                     Err(error) => (Err(again(&error)), failed("check_in", error)),
                 };
                 (What::CheckIn { check_out, taken_back }, None, failure)
@@ -343,8 +350,10 @@ async fn search(
         // A worker never starts a search, because only the caller of the fetch can use the credentials.
         return (What::NothingFound { fetch: open.id, failed: true }, None, None);
     };
+    // The session may have held more when its caller began, because unproven leases were checked in since then.
+    let held = on.entry.state.iter().flat_map(SessionState::held).cloned().collect();
     let asking = Asking { vault, session: session.clone(), open, caller: Caller::Claimed(on) };
-    match asking.ask_all(Arc::clone(refusals), on.now()).await {
+    match asking.ask_all(refusals.holding(held), on.now()).await {
         Ok(Answer::Found(check_out, credentials)) => {
             let what = What::Found { check_out: check_out.clone(), renews: vault.capabilities().renews };
             (what, Some(Answer::Found(check_out, credentials)), None)
@@ -368,6 +377,10 @@ async fn resolve(
     session: &SessionContext,
     open: &OpenFetch,
 ) -> Called {
+    // The vault did not work, or was missing, when the fetch was planned to be settled.
+    if !vault.resolves() {
+        return (What::CannotTell { fetch: open.id }, None, None);
+    }
     let asking = Asking { vault, session: session.clone(), open, caller: Caller::Claimed(on) };
     match asking.resolve(on.now()).await {
         Ok(Some((held, settled))) => (What::Resolved { fetch: open.id, held, settled }, None, None),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use keyway_conformance::credentials::{Fault, Step, StoreCall};
 use keyway_core::Clock;
+use keyway_credentials::Holder;
 use keyway_host::sessions::{LeaseQuery, Session};
 use keyway_storage::{FaultyStorage, Sqlite, Storage};
 
@@ -237,4 +238,27 @@ async fn a_renewal_that_does_not_lengthen_the_lease_does_not_delay_its_return() 
     let at = clock.now().as_milliseconds() - begun.as_milliseconds();
     assert!(at <= 901_000, "returned after {at} ms");
     session.end().await.unwrap();
+}
+
+/// Tests that the host does not check in a lease for ever at a store that was configured to give no leases any more.
+#[tokio::test]
+async fn a_lease_of_a_store_that_gives_none_any_more_is_not_held_for_ever() {
+    let (clock, storage, keys) = (Arc::default(), memory(), ring());
+    let store = store(&clock);
+    let start =
+        async |store| World::start(builder(&storage, &keys, &clock).vault(vault(store)), &clock).await;
+    let world = start(&store).await;
+    let session = world.session("s");
+    found(&session).await;
+    std::mem::forget(session);
+    let plain = plain().leases(false).renews(false).rotates(false).reconciles(false);
+    let store = store.clone().with_capabilities(plain);
+    let world = start(&store).await;
+    world.host.recover().await.unwrap();
+    for _ in 0..3 {
+        world.pass(60 * MINUTE).await;
+    }
+    let joe = LeaseQuery::Holder(Holder::new("joe").unwrap());
+    assert_eq!(world.leases(&joe, None, 9).await.unwrap().leases, []);
+    assert_eq!(store.count(StoreCall::CheckIn), 1);
 }

@@ -11,6 +11,7 @@ mod leases;
 mod lost;
 mod odd;
 mod operators;
+mod unclear;
 mod verifications;
 mod waiting;
 mod world;

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use keyway_credentials::{
     Account, Asset, CandidateQuestion, Candidates, Capabilities, CheckIn, CheckedIn, CredentialError,
-    CredentialStore, Fetch, FetchOutcome, Found, Lease, LeaseId, LeaseRenewal, Password, Passwords, Rotation,
-    async_trait,
+    CredentialStore, Fetch, FetchOutcome, Found, Lease, LeaseId, LeaseRenewal, Password, Passwords,
+    Reconciled, Reconciliation, Rotation, SessionEvent, async_trait,
 };
 
 type Answers<Q, A> = Box<dyn Fn(&Q) -> Result<A, CredentialError> + Send + Sync>;
@@ -17,6 +18,9 @@ pub(crate) struct Odd {
     pub(crate) fetch: Answers<Fetch, FetchOutcome<Passwords>>,
     pub(crate) check_in: Answers<CheckIn, ()>,
     pub(crate) renew: Answers<LeaseRenewal, Lease>,
+    pub(crate) reconcile: Answers<Reconciliation, Reconciled>,
+    /// How long `reconcile` takes.
+    pub(crate) reconciles_in: Duration,
     pub(crate) accounts: Answers<CandidateQuestion, Candidates<Account>>,
     pub(crate) assets: Answers<CandidateQuestion, Candidates<Asset>>,
     pub(crate) calls: Mutex<Vec<String>>,
@@ -43,6 +47,8 @@ impl Odd {
             fetch: Box::new(|fetch| Ok(gives(lease(fetch.intent.as_ref().unwrap().as_str())))),
             check_in: Box::new(|_| Ok(())),
             renew: Box::new(|renewal| Ok(renewal.lease.clone())),
+            reconcile: Box::new(|_| Ok(Reconciled::Unknown)),
+            reconciles_in: Duration::ZERO,
             accounts: Box::new(|_| Ok(Candidates::new(std::iter::empty()))),
             assets: Box::new(|_| Ok(Candidates::new(std::iter::empty()))),
             calls: Mutex::default(),
@@ -89,7 +95,13 @@ impl CredentialStore for Odd {
         (self.renew)(renewal)
     }
 
-    async fn session_ended(&self, _: &keyway_credentials::SessionEvent) -> Result<(), CredentialError> {
+    async fn reconcile(&self, question: &Reconciliation) -> Result<Reconciled, CredentialError> {
+        self.called("reconcile".into());
+        tokio::time::sleep(self.reconciles_in).await;
+        (self.reconcile)(question)
+    }
+
+    async fn session_ended(&self, _: &SessionEvent) -> Result<(), CredentialError> {
         self.called("ended".into());
         Ok(())
     }

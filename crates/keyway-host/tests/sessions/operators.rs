@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_conformance::credentials::{Fault, Step, StoreCall};
+use keyway_conformance::credentials::{Fault as Failure, Step, StoreCall};
+use keyway_core::Clock;
 use keyway_credentials::{Account, Asset, Candidate, Holder, Lease, LeaseId, Verification, Verified};
 use keyway_host::sessions::{
     Decision, Fetched, LeaseQuery, Lock, LockTarget, SessionsError, TransitionError,
 };
-use keyway_storage::{FaultyStorage, Storage};
+use keyway_storage::{Fault, FaultyStorage, Storage};
 
 use crate::world::*;
 
@@ -75,7 +76,7 @@ async fn a_forced_check_in_says_who_forced_it() {
 async fn a_lease_of_a_vault_that_is_gone_can_be_forgotten() {
     let clock = Arc::default();
     let store = store(&clock);
-    store.script(StoreCall::CheckIn, [0; 99].map(|_| Step::fault(Fault::Unavailable)));
+    store.script(StoreCall::CheckIn, [0; 99].map(|_| Step::fault(Failure::Unavailable)));
     let world = start(vault(&store), &clock).await;
     let session = world.session("s");
     found(&session).await;
@@ -128,7 +129,7 @@ async fn a_person_decides_what_the_store_cannot_tell() {
     for made in [false, true] {
         let clock = Arc::default();
         let store = store(&clock).with_capabilities(forgetful());
-        let fault = if made { Fault::LostAnswer } else { Fault::LostRequest };
+        let fault = if made { Failure::LostAnswer } else { Failure::LostRequest };
         store.script(StoreCall::Passwords, [Step::fault(fault)]);
         let world = start(vault(&store), &clock).await;
         let session = world.session("s");
@@ -160,6 +161,53 @@ async fn an_operator_has_credentials_verified() {
     assert_eq!(world.verify(&hall(), Verification::new(candidate.clone())).await.unwrap(), Verified::Opens);
     store.diverge("root", "web1");
     assert_eq!(world.verify(&hall(), Verification::new(candidate)).await.unwrap(), Verified::Diverged);
+}
+
+/// Tests that a lock that another operator makes at any moment of this call stays, although the call removes the lock
+/// of the same target that has ended.
+#[tokio::test]
+async fn adding_a_lock_removes_no_new_lock_of_another_operator() {
+    let root = || LockTarget::Account(Account::new("root").unwrap());
+    let mut met = 0;
+    for operation in 0..12 {
+        let (clock, below, keys): (Arc<TestClock>, _, _) = (Arc::default(), memory(), ring());
+        let vault = || vault(&store(&clock));
+        let engine = FaultyStorage::over(&below).into_engine();
+        let storage: Arc<dyn Storage> = Arc::clone(&engine) as _;
+        let world = World::start(builder(&storage, &keys, &clock).vault(vault()), &clock).await;
+        let other = World::start(builder(&below, &keys, &clock).name("b").vault(vault()), &clock).await;
+        let end = clock.now().plus(Duration::from_secs(1));
+        other.lock(Lock::new(root(), ada(), "ends").until(end)).await.unwrap();
+        clock.advance(Duration::from_secs(1));
+        let new = Lock::new(root(), ada(), "a new incident");
+        let event = {
+            let (other, new) = (other.clone(), new.clone());
+            async move { other.lock(new).await.unwrap() }
+        };
+        engine.0.before_operation(operation, event);
+        world.lock(Lock::new(LockTarget::Store(hall()), ada(), "")).await.unwrap();
+        if !engine.0.has_planned_events() {
+            met += 1;
+            assert!(other.locks().await.unwrap().contains(&new), "before operation {operation}");
+        }
+    }
+    assert!(met > 4, "{met}");
+}
+
+#[tokio::test]
+async fn a_lock_that_is_in_force_is_no_error_although_an_ended_lock_cannot_be_removed() {
+    let (clock, below): (Arc<TestClock>, _) = (Arc::default(), memory());
+    let engine = FaultyStorage::over(&below).into_engine();
+    let storage: Arc<dyn Storage> = Arc::clone(&engine) as _;
+    let world = World::start(builder(&storage, &ring(), &clock).vault(vault(&store(&clock))), &clock).await;
+    let root = LockTarget::Account(Account::new("root").unwrap());
+    let end = clock.now().plus(Duration::from_secs(1));
+    world.lock(Lock::new(root, ada(), "ends").until(end)).await.unwrap();
+    clock.advance(Duration::from_secs(1));
+    engine.0.fail_after(1, Fault::Unavailable);
+    world.lock(Lock::new(LockTarget::Everything, ada(), "")).await.unwrap();
+    let refused = passwords(&world.session("s")).await.unwrap_err();
+    assert!(matches!(refused, SessionsError::Locked { .. }), "{refused}");
 }
 
 #[tokio::test]

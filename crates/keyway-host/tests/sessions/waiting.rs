@@ -145,6 +145,59 @@ async fn a_session_does_not_wait_for_itself() {
     other.end().await.unwrap();
 }
 
+/// Returns a store that gives `web1` to the session `holds`, and answers every other session that it is busy.
+fn held_by_one_session() -> Arc<Odd> {
+    let mut odd = Odd::new();
+    odd.capabilities = odd.capabilities.idempotent(true);
+    odd.fetch = Box::new(|fetch| match fetch.session.connection.session_id.as_str() {
+        _ if fetch.candidate.asset.as_str() != "web1" => Ok(FetchOutcome::NotFound),
+        "holds" => Ok(gives(lease(fetch.intent.as_ref().unwrap().as_str()))),
+        _ => Ok(FetchOutcome::Busy(Busy::new())),
+    });
+    Arc::new(odd)
+}
+
+#[tokio::test]
+async fn a_session_that_holds_an_account_is_not_queued_behind_those_that_wait_for_it() {
+    let (clock, odd) = (Arc::default(), held_by_one_session());
+    let triggers = CheckInTriggers::new(CheckInTrigger::AtSessionEnd);
+    let world = start(vault_of(Arc::clone(&odd) as _).check_in_triggers(triggers), &clock).await;
+    let (session, other) = (world.session("holds"), world.session("waits"));
+    let fetch = async |request| session.fetch::<Passwords>(&hall(), request).await.unwrap().found();
+    let call = || FetchRequest::new().with_call("c");
+    let first = fetch(call()).await.unwrap();
+    let waits = tokio::spawn({
+        let other = other.clone();
+        async move { other.fetch::<Passwords>(&hall(), waiting(Duration::from_secs(20))).await }
+    });
+    until("the other session waits", || odd.lines("passwords").len() >= 4).await;
+    let again = fetch(call()).await.expect("a repeated call gets the same (S8)");
+    assert_eq!(again.check_out, first.check_out);
+    session.authentication_completed().await.unwrap();
+    fetch(FetchRequest::new()).await.expect("the session holds the account itself");
+    session.end().await.unwrap();
+    other.end().await.unwrap();
+    assert!(matches!(waits.await.unwrap(), Ok(Fetched::Nothing(_))));
+}
+
+#[tokio::test]
+async fn a_session_that_gives_an_account_back_by_its_next_fetch_does_not_overtake_the_queue() {
+    let (clock, odd) = (Arc::default(), held_by_one_session());
+    let world = start(vault_of(Arc::clone(&odd) as _), &clock).await;
+    let (session, other) = (world.session("holds"), world.session("waits"));
+    found(&session).await;
+    let waits = tokio::spawn({
+        let other = other.clone();
+        async move { other.fetch::<Passwords>(&hall(), waiting(Duration::from_secs(20))).await }
+    });
+    until("the other session waits", || odd.lines("passwords").len() >= 4).await;
+    let answer = passwords(&session).await.unwrap();
+    assert_eq!(odd.lines("check_in").len(), 1);
+    assert!(matches!(answer, Fetched::Nothing(_)), "{answer:?}");
+    other.end().await.unwrap();
+    assert!(matches!(waits.await.unwrap(), Ok(Fetched::Nothing(_))));
+}
+
 /// Tests that an intent is sent for one candidate only, even by a fetch that waited in a queue (decision R2).
 #[tokio::test]
 async fn a_fetch_that_waited_keeps_the_intents_of_its_candidates() {

@@ -10,6 +10,7 @@ use keyway_credentials::{
     Verification, Verified, async_trait,
 };
 use keyway_issuers::HostGrants;
+use keyway_secrets::SecretHeader;
 
 use crate::account::StoredAccount;
 use crate::accounts::{Accounts, Loaded};
@@ -126,8 +127,17 @@ impl VaultedStore {
         Ok(loaded.is_some_and(|loaded| loaded.account.lease(&check_in.lease.id).is_some()))
     }
 
-    /// Tells whether the password and the private key of an account open its target, as far as the account has them.
-    /// Returns `None` if it has neither, if there is no prober, or if the target could not be asked.
+    /// Tells whether an account is still as it was when it was loaded.
+    async fn is_unchanged(
+        &self,
+        candidate: &Candidate,
+        header: &SecretHeader,
+    ) -> Result<bool, CredentialError> {
+        Ok(self.accounts.load(candidate).await?.is_some_and(|now| now.header == *header))
+    }
+
+    /// Tells whether the password and the private key of an account open its target, as far as the account has them and
+    /// the prober can check them. Returns `None` if none was checked, or if the target could not be asked.
     async fn opens(&self, candidate: &Candidate, account: &StoredAccount) -> Option<bool> {
         let prober = self.prober.as_ref()?;
         let mut opens = None;
@@ -136,6 +146,7 @@ impl VaultedStore {
             match prober.probe(candidate, &credential).await {
                 Ok(Probed::Opens) => opens = Some(true),
                 Ok(Probed::Refused) => return Some(false),
+                Err(CredentialError::Unsupported { .. }) => {}
                 Err(_) => return None,
             }
         }
@@ -264,7 +275,7 @@ impl CredentialStore for VaultedStore {
             return Err(CredentialError::Unsupported { what: "verification" });
         }
         let candidate = &verification.candidate;
-        let Some(Loaded { account, .. }) = self.accounts.load(candidate).await? else {
+        let Some(Loaded { account, header }) = self.accounts.load(candidate).await? else {
             return Ok(Verified::NotFound);
         };
         if account.has_diverged() {
@@ -274,8 +285,9 @@ impl CredentialStore for VaultedStore {
         let asked = if account.change.is_some() { None } else { self.opens(candidate, &account).await };
         Ok(match asked {
             Some(true) => Verified::Opens,
-            Some(false) => Verified::Diverged,
-            None => Verified::Unknown,
+            Some(false) if self.is_unchanged(candidate, &header).await? => Verified::Diverged,
+            // A check-in may have changed the credential since the account was loaded.
+            Some(false) | None => Verified::Unknown,
         })
     }
 

@@ -120,12 +120,20 @@ impl World {
     }
 
     pub(crate) fn try_open(&self) -> Result<Arc<dyn CredentialStore>, CredentialError> {
+        self.open_probed(Arc::new(self.target.clone()))
+    }
+
+    /// Opens the credential store with a prober of the test.
+    pub(crate) fn open_probed(
+        &self,
+        prober: Arc<dyn Prober>,
+    ) -> Result<Arc<dyn CredentialStore>, CredentialError> {
         let stores = BTreeMap::from([(StoreName::new("vault").unwrap(), Arc::clone(&self.secrets))]);
         let lent = Resources::new()
             .with::<Arc<dyn HostStores>>(Arc::new(stores))
             .with::<Arc<dyn HostGrants>>(Arc::<Grants>::clone(&self.grants))
             .with::<Arc<dyn Changer>>(Arc::new(self.target.clone()))
-            .with::<Arc<dyn Prober>>(Arc::new(self.target.clone()));
+            .with::<Arc<dyn Prober>>(prober);
         open_with(&self.configuration, lent, Arc::<HandClock>::clone(&self.clock))
     }
 }

@@ -5,8 +5,9 @@ use keyway_credentials::Probed;
 /// Returns [`Refused`](Probed::Refused) if the log shows clearly that the target refused the only key that was offered,
 /// and otherwise `None`.
 ///
-/// A refusal of the connection, of the host's key or of the whole account says nothing about the key. Neither does a
-/// refusal after the target accepted the key: the target may ask for a second factor.
+/// A refusal of the connection or of the host's key says nothing about the key. Neither does a refusal after the target
+/// accepted the key: the target may ask for a second factor, or refuse the account by PAM. A server that refuses an
+/// account before that answers as if it refused the key, so the log does not tell the difference.
 pub(super) fn judge(log: &str) -> Option<Probed> {
     let has = |beginning: &str| log.lines().any(|line| line.starts_with(beginning));
     let was_asked = has("debug1: Offering public key: ") && !has("debug1: send_pubkey_test: ");

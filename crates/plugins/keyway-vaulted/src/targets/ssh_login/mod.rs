@@ -29,7 +29,11 @@ type Addresses = dyn Fn(&Candidate) -> Option<SshAddress> + Send + Sync;
 ///
 /// A login ends as soon as the target lets the key in. It opens no session, so nothing runs at the target, not even a
 /// forced command. [`Probed::Refused`] is the target's refusal of this very key; everything else is an error: a target
-/// that cannot be reached, an unknown key of a host, a second factor, a locked account.
+/// that cannot be reached, an unknown key of a host, a second factor.
+///
+/// An account that is locked or denied looks to `ssh` like a refused key, because OpenSSH's server does not tell which
+/// it is, so a rotation during that time ends as diverged. Only a server that checks the account by PAM, after it has
+/// accepted the key, makes the login an error.
 ///
 /// `ssh` gets the key as a file of mode 0600 in a folder of mode 0700, without its passphrase. The file and the folder
 /// are removed when `ssh` has ended, or the future is dropped; if the process of the host is killed, they stay, so
