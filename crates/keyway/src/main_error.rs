@@ -36,7 +36,7 @@ impl fmt::Debug for MainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut said = self.0.to_string();
         f.write_str(&said)?;
-        let causes = std::iter::successors(self.0.source(), |cause| cause.source());
+        let causes = std::iter::successors(self.0.source(), |cause| (*cause).source());
         for error in causes.take(MAX_CAUSES) {
             let message = error.to_string();
             // A transparent error has the same message as its cause. This message is printed only once.
