@@ -15,9 +15,9 @@ pub(crate) use builder::Lent;
 pub use error::HostError;
 pub use health::Health;
 
-use crate::records::{Journal, Resealed, SealedRecords};
-use crate::work::{Engine, Run, Stopped, WorkReport};
-use name::HostRuns;
+use crate::records::{Resealed, SealedRecords};
+use crate::work::{Engine, WorkReport};
+use name::HeldName;
 
 /// A running host: several engines that share one storage engine.
 ///
@@ -29,8 +29,7 @@ pub struct Host {
 
 struct Inner {
     records: Arc<SealedRecords>,
-    runs: Journal<HostRuns>,
-    run: Run,
+    name: Arc<HeldName>,
     clock: Arc<dyn keyway_core::Clock>,
     engines: Vec<Arc<dyn Engine>>,
     observer: Arc<dyn Observer>,
@@ -105,13 +104,12 @@ impl Host {
     /// # Cancel safety
     /// If the future is dropped, the run has ended, but the name may still be taken.
     pub async fn close(&self) -> Result<(), HostError> {
-        self.inner.run.stop(Stopped::Ended);
-        Ok(name::give_back(&self.inner.runs, &self.inner.run).await?)
+        Ok(self.inner.name.end().await?)
     }
 }
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host").field("name", &self.inner.run.host).finish_non_exhaustive()
+        f.debug_struct("Host").field("name", &self.inner.name.run().host).finish_non_exhaustive()
     }
 }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 
+use super::name::HeldName;
 use super::{Host, HostError, Inner};
 use crate::plugin::contain;
 use crate::records::RecordError;
@@ -47,6 +48,7 @@ impl Host {
     /// # Cancel safety
     /// The future can be dropped, and the call repeated.
     pub async fn recover(&self) -> Result<Vec<WorkReport>, HostError> {
+        self.inner.confirm_name().await?;
         let mut reports = Vec::new();
         for engine in &self.inner.engines {
             reports.extend(engine.free_own_claims().await?);
@@ -101,7 +103,7 @@ impl Host {
             let sleep = tasks.start_due().await;
             tokio::select! {
                 () = &mut shutdown => break,
-                () = self.inner.run.woken.notified() => {}
+                () = self.inner.name.run().woken.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
                 Some(()) = tasks.joined() => {}
             }
@@ -118,12 +120,19 @@ impl Host {
 
 impl Inner {
     fn check_name(&self) -> Result<(), HostError> {
-        let name = self.run.host.to_string();
-        match self.run.stopped() {
+        let run = self.name.run();
+        let name = run.host.to_string();
+        match run.stopped() {
             None => Ok(()),
             Some(Stopped::Superseded) => Err(HostError::Superseded { name }),
             Some(Stopped::Ended) => Err(HostError::Ended { name }),
         }
+    }
+
+    /// Checks in the storage engine that this run has the name, and refuses work if it does not.
+    pub(super) async fn confirm_name(&self) -> Result<(), HostError> {
+        self.name.confirm().await?;
+        self.check_name()
     }
 
     /// Works on all lanes in parallel.
@@ -221,11 +230,11 @@ impl Tasks {
         let (Task::Claims(number) | Task::Lane(number, _)) = &task;
         let recovers = self.unrecovered.contains(number);
         let (engine, now) = (Arc::clone(&self.host.engines[*number]), self.host.clock.now());
-        let name = task.clone();
+        let (name, held) = (task.clone(), Arc::clone(&self.host.name));
         let handle = self.running.spawn(async move {
             let passed = match &task {
                 Task::Lane(_, lane) => engine.work_off(lane, now).await,
-                Task::Claims(_) => claims(&*engine, now, recovers).await,
+                Task::Claims(_) => claims(&*engine, &held, recovers, now).await,
             };
             (task, passed)
         });
@@ -271,12 +280,26 @@ impl Tasks {
     }
 }
 
-async fn claims(engine: &dyn Engine, now: Timestamp, recovers: bool) -> Result<Pass, RecordError> {
-    let own = if recovers { engine.free_own_claims().await } else { Ok(Vec::new()) };
+/// Frees the ended claims of an engine, and also the claims of earlier runs of this host if it `recovers`.
+async fn claims(
+    engine: &dyn Engine,
+    name: &HeldName,
+    recovers: bool,
+    now: Timestamp,
+) -> Result<Pass, RecordError> {
+    let own = if recovers { recovered(engine, name).await } else { Ok(Vec::new()) };
+    name.run().check()?;
     // A recovery that fails again and again must not keep the claims of other hosts from being freed.
     let mut reports = engine.free_ended_claims(now).await?;
     reports.extend(own?);
     Ok(Pass { reports, is_full: false })
+}
+
+async fn recovered(engine: &dyn Engine, name: &HeldName) -> Result<Vec<WorkReport>, RecordError> {
+    // If another run has taken over, the claims in the name of this host are those of its calls.
+    name.confirm().await?;
+    name.run().check()?;
+    engine.free_own_claims().await
 }
 
 async fn next(engine: &dyn Engine, task: &Task) -> Result<Option<Timestamp>, RecordError> {
