@@ -6,7 +6,6 @@ use std::time::Duration;
 use keyway_core::{Clock, PluginError, Registry, Resources, SystemClock};
 use keyway_seal::KeySource;
 use keyway_storage::Storage;
-use tokio::sync::Notify;
 use tracing::warn;
 
 use super::name::HeldName;
@@ -236,12 +235,7 @@ impl HostBuilder {
         self.registry.check_driven::<keyway_issuers::Issuers>()?;
         let keys = self.keys.keys().await?;
         let records = Arc::new(SealedRecords::open(Arc::clone(&self.storage), keys).await?);
-        let run = Run {
-            host: Arc::clone(&self.name),
-            number: u64::from_le_bytes(random()?),
-            stopped: Arc::default(),
-            woken: Arc::new(Notify::new()),
-        };
+        let run = Run::new(Arc::clone(&self.name), u64::from_le_bytes(random()?));
         let runs = Journal::new(Arc::clone(&records), Arc::clone(&run.host));
         let name = HeldName::take(runs, run, self.takeover).await?;
         let started = self.open_engines(records, Arc::clone(&name)).await;

@@ -84,8 +84,8 @@ impl Host {
 
     /// Recovers, and then works on records as soon as they are due, until `shutdown` completes. Each lane (a service, a
     /// vault, a connection to certificate authorities, or a plugin for secret stores) has its own task, so a lane that
-    /// hangs does not delay the others. At the end the loop waits for plugin calls for a
-    /// [bounded time](super::HostBuilder::drain_within), and [closes](Self::close) the host.
+    /// hangs does not delay the others. At the end the loop begins no other work, waits for the plugin calls under way for
+    /// a [bounded time](super::HostBuilder::drain_within), and [closes](Self::close) the host.
     ///
     /// A failure of the storage engine does not end the loop; the pass is tried again.
     ///
@@ -98,16 +98,20 @@ impl Host {
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
         let mut shutdown = pin!(shutdown);
         let mut tasks = Tasks::new(Arc::clone(&self.inner));
+        let run = self.inner.name.run();
         loop {
             self.inner.check_name()?;
             let sleep = tasks.start_due().await;
             tokio::select! {
+                // A loop that is to end starts no other round of tasks.
+                biased;
                 () = &mut shutdown => break,
-                () = self.inner.name.run().woken.notified() => {}
+                () = run.woken.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
                 Some(()) = tasks.joined() => {}
             }
         }
+        let _drain = run.drain();
         if timeout(self.inner.drain, async { while tasks.joined().await.is_some() {} }).await.is_err() {
             warn!("plugins are still working at the end of the host; the next run resumes their work");
         }

@@ -127,7 +127,7 @@ impl<W: Workflow> Worker<W> {
         or_skipped::<W>(self.journal.confirmed(listed).await)
     }
 
-    /// Starts the due work of a lane while there are free permits.
+    /// Starts the due work of a lane while there are free permits and the run does not drain.
     async fn start_due(
         self: &Arc<Self>,
         lane: &str,
@@ -153,6 +153,9 @@ impl<W: Workflow> Worker<W> {
                     && let Some(done) = running.join_next().await
                 {
                     pass.reports.extend(done.ok());
+                }
+                if self.run.drains() {
+                    return Ok(());
                 }
                 let permit = match self.workflow.guard(lane) {
                     Some(guard) => guard.permits().try_acquire(),
@@ -191,6 +194,9 @@ impl<W: Workflow> Worker<W> {
         loop {
             let (window, more) = self.journal.under(&names, after.as_ref(), WINDOW).await?;
             for listed in &window {
+                if self.run.drains() {
+                    return all_ended;
+                }
                 let ended = self.end_lost_caller(&names, listed, reports).await;
                 all_ended = all_ended.and(ended);
             }

@@ -9,7 +9,6 @@ use keyway_core::codec::{Malformed, Reader};
 use keyway_core::{Clock, Timestamp};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::pass::Engine;
@@ -209,12 +208,7 @@ impl Clock for RuntimeClock {
 
 async fn worker(storage: &Arc<dyn Storage>, keys: &KeyRing, host: &str, toy: Toy) -> Arc<Worker<Toy>> {
     let records = Arc::new(SealedRecords::open(Arc::clone(storage), keys.clone()).await.unwrap());
-    let run = Run {
-        host: host.into(),
-        number: u64::from(host.as_bytes()[0]),
-        stopped: Arc::default(),
-        woken: Arc::new(Notify::new()),
-    };
+    let run = Run::new(host.into(), u64::from(host.as_bytes()[0]));
     let journal = Journal::new(records, Arc::clone(&run.host));
     Arc::new(Worker::new(toy, journal, Arc::new(RuntimeClock(Instant::now())), run))
 }

@@ -1,5 +1,6 @@
 //! Holds the state of an engine's worker, which is shared by the worker's steps and passes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -23,9 +24,21 @@ pub(crate) struct Run {
     /// A number that no other run has.
     pub(crate) number: u64,
     /// Set when this run stops working.
-    pub(crate) stopped: Arc<OnceLock<Stopped>>,
+    stopped: Arc<OnceLock<Stopped>>,
+    /// Set while [`Host::run`](crate::Host::run) waits for plugin calls at its end.
+    drains: Arc<AtomicBool>,
     /// Wakes [`Host::run`](crate::Host::run), because work may be due earlier than the loop expects.
     pub(crate) woken: Arc<Notify>,
+}
+
+/// The time in which a run begins no due work.
+#[derive(Debug)]
+pub(crate) struct Drain(Arc<AtomicBool>);
+
+impl Drop for Drain {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 /// The reason why a run has stopped working.
@@ -38,6 +51,22 @@ pub(crate) enum Stopped {
 }
 
 impl Run {
+    pub(crate) fn new(host: Arc<str>, number: u64) -> Self {
+        let (stopped, drains, woken) = (Arc::default(), Arc::default(), Arc::new(Notify::new()));
+        Self { host, number, stopped, drains, woken }
+    }
+
+    /// Tells whether no due work may be begun.
+    pub(crate) fn drains(&self) -> bool {
+        self.drains.load(Ordering::SeqCst)
+    }
+
+    /// Lets no due work begin while the returned value lives.
+    pub(crate) fn drain(&self) -> Drain {
+        self.drains.store(true, Ordering::SeqCst);
+        Drain(Arc::clone(&self.drains))
+    }
+
     /// Returns the reason why the run has stopped working, if it has.
     pub(crate) fn stopped(&self) -> Option<Stopped> {
         self.stopped.get().copied()
