@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use keyway_core::{ErrorKind, Json, PluginError};
-use keyway_seal::{KeyRing, KeySource};
+use keyway_seal::{KeyId, KeyRing, KeySource};
 use keyway_secrets::{StoreError, StoreName};
 
 use super::error::StoresError;
@@ -174,6 +174,15 @@ impl Stores {
         }
         summaries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(summaries)
+    }
+
+    /// Lists the stores that need a key of which `is` is true.
+    pub(crate) async fn needing(&self, is: impl Fn(KeyId) -> bool) -> Result<Vec<String>, RecordError> {
+        let all = self.worker.journal.all().await?;
+        let needing = all.into_iter().filter(|entry| {
+            entry.state.as_ref().is_some_and(|state| state.needed_keys().any(&is))
+        });
+        Ok(needing.map(|entry| entry.fixed.name.to_string()).collect())
     }
 
     /// Finds the plugin, checks the configuration, and opens a handle to the store. If one of these steps fails, the
