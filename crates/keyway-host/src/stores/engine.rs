@@ -158,6 +158,24 @@ impl Stores {
         Ok(HostedLayer::new(self, name, guarded))
     }
 
+    /// Removes a store from the host's list without asking its plugin, so that its name can be used again. For a store
+    /// whose data is gone, or whose creation or deletion can never be finished, for example because its configuration
+    /// is wrong (decision H326).
+    ///
+    /// Data that exists stays where it is: [`adopt`](Self::adopt) lists it again, with the same keys.
+    ///
+    /// # Errors
+    /// [`TransitionError::NoStore`]; [`TransitionError::InFlight`] while another call or another host works on the
+    /// store: try again later; [`StoresError::Record`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the store listed or forgotten.
+    pub async fn forget(&self, name: &StoreName) -> Result<(), StoresError> {
+        let entry = self.entry(name).await?.ok_or_else(|| TransitionError::NoStore.of(name))?;
+        self.worker.submit(entry, Event::Forget, None).await?;
+        Ok(())
+    }
+
     /// Lists all stores, sorted by name.
     ///
     /// # Errors
