@@ -22,7 +22,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// The time that a task rests if a pass left work because no permit was free, or because other hosts or other calls
 /// work on it.
 const REST: Duration = Duration::from_millis(200);
-/// The time that a task rests after a failed pass, and after a pass in which all work failed.
+/// The time that a task rests after a failed pass, after a pass in which all work failed, and after a pass that only
+/// skipped damaged records. It is short, because other work of the lane may become due during the rest.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// The work of one task of the loop: to free the ended claims of an engine, or to work on one lane of an engine.
@@ -51,7 +52,7 @@ impl Host {
         self.inner.confirm_name().await?;
         let mut reports = Vec::new();
         for engine in &self.inner.engines {
-            reports.extend(engine.free_own_claims().await?);
+            reports.extend(engine.free_own_claims().await?.reports);
         }
         self.inner.work_off(self.inner.clock.now(), &mut reports).await?;
         Ok(reports)
@@ -75,7 +76,7 @@ impl Host {
             engine.tick(now);
             // The claims of an engine without lanes are not freed, because no worker could take up the records.
             if !engine.lanes().is_empty() {
-                reports.extend(engine.free_ended_claims(now).await?);
+                reports.extend(engine.free_ended_claims(now).await?.reports);
             }
         }
         self.inner.work_off(now, &mut reports).await?;
@@ -259,7 +260,8 @@ impl Tasks {
                 let is_elsewhere = |done: &WorkReport| matches!(done.outcome, WorkOutcome::LeasedElsewhere);
                 let is_failed = |done: &WorkReport| matches!(done.outcome, WorkOutcome::Failed(_));
                 if pass.reports.iter().all(is_elsewhere) {
-                    Some(REST)
+                    // A damaged record stays due, so the task would start again at once.
+                    Some(if pass.skips_damage { REST_AFTER_FAILURE } else { REST })
                 } else if pass.reports.iter().all(|done| is_elsewhere(done) || is_failed(done)) {
                     // Work that could not be stored is still due. Without a rest, a full disk would keep the loop busy.
                     Some(REST_AFTER_FAILURE)
@@ -291,15 +293,17 @@ async fn claims(
     recovers: bool,
     now: Timestamp,
 ) -> Result<Pass, RecordError> {
-    let own = if recovers { recovered(engine, name).await } else { Ok(Vec::new()) };
+    let own = if recovers { recovered(engine, name).await } else { Ok(Pass::default()) };
     name.run().check()?;
     // A recovery that fails again and again must not keep the claims of other hosts from being freed.
-    let mut reports = engine.free_ended_claims(now).await?;
-    reports.extend(own?);
-    Ok(Pass { reports, is_full: false })
+    let mut pass = engine.free_ended_claims(now).await?;
+    let own = own?;
+    pass.reports.extend(own.reports);
+    pass.skips_damage |= own.skips_damage;
+    Ok(pass)
 }
 
-async fn recovered(engine: &dyn Engine, name: &HeldName) -> Result<Vec<WorkReport>, RecordError> {
+async fn recovered(engine: &dyn Engine, name: &HeldName) -> Result<Pass, RecordError> {
     // If another run has taken over, the claims in the name of this host are those of its calls.
     name.confirm().await?;
     name.run().check()?;

@@ -30,6 +30,8 @@ pub(crate) struct Pass {
     pub(crate) reports: Vec<WorkReport>,
     /// Whether due work was left because no permit was free.
     pub(crate) is_full: bool,
+    /// Whether a damaged record was skipped. It stays due.
+    pub(crate) skips_damage: bool,
 }
 
 /// An engine, independent of its types. Its futures are boxed once for a pass, not for each step.
@@ -45,10 +47,10 @@ pub(crate) trait Engine: Send + Sync {
     fn tick(&self, now: Timestamp);
 
     /// Frees the claims of earlier runs of this host, and of ended calls of this run.
-    async fn free_own_claims(&self) -> Result<Vec<WorkReport>, RecordError>;
+    async fn free_own_claims(&self) -> Result<Pass, RecordError>;
 
     /// Frees the expired claims of every host.
-    async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError>;
+    async fn free_ended_claims(&self, now: Timestamp) -> Result<Pass, RecordError>;
 
     /// Works on the due records of a lane while there are free permits.
     async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError>;
@@ -77,23 +79,23 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         self.workflow.tick(now);
     }
 
-    async fn free_own_claims(&self) -> Result<Vec<WorkReport>, RecordError> {
-        let mut reports = Vec::new();
+    async fn free_own_claims(&self) -> Result<Pass, RecordError> {
+        let mut pass = Pass::default();
         let latest = Timestamp::from_milliseconds(u64::MAX);
-        self.free_claims(&self.journal.own_host(), latest, &mut reports).await?;
-        self.end_lost_callers(&mut reports).await?;
-        Ok(reports)
+        self.free_claims(&self.journal.own_host(), latest, &mut pass).await?;
+        self.end_lost_callers(&mut pass).await?;
+        Ok(pass)
     }
 
-    async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError> {
-        let (begun, mut reports) = (Instant::now(), Vec::new());
+    async fn free_ended_claims(&self, now: Timestamp) -> Result<Pass, RecordError> {
+        let (begun, mut pass) = (Instant::now(), Pass::default());
         for (host, first) in self.journal.groups(Room::Claimed).await? {
             if first <= now {
-                self.free_claims(&host, now, &mut reports).await?;
+                self.free_claims(&host, now, &mut pass).await?;
             }
         }
         self.forget_ended(begun);
-        Ok(reports)
+        Ok(pass)
     }
 
     async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError> {
@@ -123,8 +125,28 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
 
 impl<W: Workflow> Worker<W> {
     /// Reads the record of an entry in the index of work, and skips a damaged one.
-    async fn read(&self, listed: &Listed) -> Result<Option<Box<Entry<W>>>, RecordError> {
-        or_skipped::<W>(self.journal.confirmed(listed).await)
+    async fn read(&self, listed: &Listed, pass: &mut Pass) -> Result<Option<Box<Entry<W>>>, RecordError> {
+        let read = self.journal.confirmed(listed).await;
+        self.or_skipped(listed, read, pass)
+    }
+
+    /// Skips a damaged record, so that it does not keep a pass from the others (decision H297).
+    fn or_skipped(
+        &self,
+        listed: &Listed,
+        read: Result<Option<Box<Entry<W>>>, RecordError>,
+        pass: &mut Pass,
+    ) -> Result<Option<Box<Entry<W>>>, RecordError> {
+        match read {
+            Err(error) if error.is_damage() => {
+                pass.skips_damage = true;
+                if self.warns_of(listed.address) {
+                    warn!(engine = W::ENGINE, error = %error.detail(), "a damaged record is skipped");
+                }
+                Ok(None)
+            }
+            read => read,
+        }
     }
 
     /// Starts the due work of a lane while there are free permits and the run does not drain.
@@ -147,7 +169,7 @@ impl<W: Workflow> Worker<W> {
             }
             let mut confirmed = 0;
             for listed in window {
-                let Some(entry) = self.read(&listed).await? else { continue };
+                let Some(entry) = self.read(&listed, pass).await? else { continue };
                 confirmed += 1;
                 if running.len() >= MOST_AT_ONCE
                     && let Some(done) = running.join_next().await
@@ -188,7 +210,7 @@ impl<W: Workflow> Worker<W> {
     ///
     /// If a record fails, the others follow all the same. The first such failure is returned at the end, because only
     /// another recovery takes up the record. A damaged record is skipped.
-    async fn end_lost_callers(&self, reports: &mut Vec<WorkReport>) -> Result<(), RecordError> {
+    async fn end_lost_callers(&self, pass: &mut Pass) -> Result<(), RecordError> {
         let Some(names) = W::callers_of(&self.run.host) else { return Ok(()) };
         let (mut after, mut all_ended) = (None::<Listed>, Ok(()));
         loop {
@@ -197,7 +219,7 @@ impl<W: Workflow> Worker<W> {
                 if self.run.drains() {
                     return all_ended;
                 }
-                let ended = self.end_lost_caller(&names, listed, reports).await;
+                let ended = self.end_lost_caller(&names, listed, pass).await;
                 all_ended = all_ended.and(ended);
             }
             if !more {
@@ -211,17 +233,17 @@ impl<W: Workflow> Worker<W> {
         &self,
         names: &Names<'_>,
         listed: &Listed,
-        reports: &mut Vec<WorkReport>,
+        pass: &mut Pass,
     ) -> Result<(), RecordError> {
-        let read = or_skipped(self.journal.confirmed_under(names, listed).await)?;
-        let Some(entry) = read else { return Ok(()) };
+        let read = self.journal.confirmed_under(names, listed).await;
+        let Some(entry) = self.or_skipped(listed, read, pass)? else { return Ok(()) };
         let now = self.clock.now();
         let Some(event) = self.workflow.caller_lost(&entry.fixed, &self.run, now) else { return Ok(()) };
         let taken_up = report(&entry, WorkOutcome::LeasedElsewhere);
         match self.submit(entry, event, None).await {
             Err(Failed { because: FailedBecause::Storage(error), .. }) => Err(error),
             ended => {
-                reports.push(WorkReport { outcome: outcome_of(ended), ..taken_up });
+                pass.reports.push(WorkReport { outcome: outcome_of(ended), ..taken_up });
                 Ok(())
             }
         }
@@ -232,7 +254,7 @@ impl<W: Workflow> Worker<W> {
         &self,
         host: &NameTag,
         now: Timestamp,
-        reports: &mut Vec<WorkReport>,
+        pass: &mut Pass,
     ) -> Result<(), RecordError> {
         let mut after: Option<Listed> = None;
         loop {
@@ -240,7 +262,7 @@ impl<W: Workflow> Worker<W> {
                 self.journal.until((Room::Claimed, host), now, after.as_ref(), WINDOW).await?;
             after = claimed.last().cloned();
             for listed in &claimed {
-                let Some(mut entry) = self.read(listed).await? else { continue };
+                let Some(mut entry) = self.read(listed, pass).await? else { continue };
                 let hold = self.hold(entry.address);
                 let runs = |claim: &Claim| claim.run == self.run.number && claim.ends() > self.clock.now();
                 if hold.is_none() && entry.claim.as_ref().is_some_and(runs) {
@@ -249,7 +271,7 @@ impl<W: Workflow> Worker<W> {
                     continue;
                 }
                 if self.standing(&entry, None, hold.is_some()) != Standing::Free {
-                    reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
+                    pass.reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
                     continue;
                 }
                 let freed = Change::to(entry.state.clone());
@@ -260,19 +282,6 @@ impl<W: Workflow> Worker<W> {
                 return Ok(());
             }
         }
-    }
-}
-
-/// Skips a damaged record, so that it does not keep a pass from the others (decision H297).
-fn or_skipped<W: Workflow>(
-    read: Result<Option<Box<Entry<W>>>, RecordError>,
-) -> Result<Option<Box<Entry<W>>>, RecordError> {
-    match read {
-        Err(error) if error.is_damage() => {
-            warn!(engine = W::ENGINE, error = %error.detail(), "a damaged record is skipped");
-            Ok(None)
-        }
-        read => read,
     }
 }
 

@@ -8,6 +8,7 @@ use keyway_core::{Clock, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::damage::WarnedOf;
 use super::hold::{Hold, Holds};
 use super::limits::Limits;
 use super::retry::Again;
@@ -96,6 +97,7 @@ pub(crate) struct Worker<W: Workflow> {
     pub(crate) run: Run,
     holds: Arc<Holds>,
     seen_claims: Mutex<SeenClaims>,
+    warned_of: Mutex<WarnedOf>,
 }
 
 /// Keeps the hold and the permit of a plugin call until the call ends, even if its caller goes
@@ -110,7 +112,8 @@ pub(crate) struct Working {
 
 impl<W: Workflow> Worker<W> {
     pub(crate) fn new(workflow: W, journal: Journal<W>, clock: Arc<dyn Clock>, run: Run) -> Self {
-        Self { workflow, journal, clock, run, holds: Arc::default(), seen_claims: Mutex::default() }
+        let (holds, seen_claims, warned_of) = (Arc::default(), Mutex::default(), Mutex::default());
+        Self { workflow, journal, clock, run, holds, seen_claims, warned_of }
     }
 
     /// Holds a record, unless another call of this run holds it.
@@ -154,6 +157,11 @@ impl<W: Workflow> Worker<W> {
     /// Forgets claims of other hosts that were last seen long before the pass that began at `pass`.
     pub(super) fn forget_ended(&self, pass: Instant) {
         self.seen_claims().forget_ended(pass, Instant::now());
+    }
+
+    /// Tells whether to warn about a damaged record now.
+    pub(super) fn warns_of(&self, record: Address) -> bool {
+        self.warned_of.lock().unwrap_or_else(PoisonError::into_inner).is_due(record, Instant::now())
     }
 
     fn seen_claims(&self) -> std::sync::MutexGuard<'_, SeenClaims> {
