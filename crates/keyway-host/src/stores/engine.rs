@@ -227,12 +227,16 @@ impl Stores {
         event: Event,
         live: &Live,
     ) -> Result<(), StoresError> {
+        let name = entry.fixed.name.clone();
         let mut submitted = self.worker.submit(entry, event, Some(live)).await?;
-        // A failure does not count if another host has finished the work.
-        let is_settled = submitted.entry.state.as_ref().is_some_and(|state| state.phase == Phase::Active);
-        match submitted.failures.pop() {
-            Some(error) if !is_settled => Err(error),
-            _ => Ok(()),
+        let phase = submitted.entry.state.as_ref().map(|state| state.phase);
+        match (submitted.failures.pop(), phase) {
+            // A failure does not count if another host has finished the work.
+            (_, Some(Phase::Active)) => Ok(()),
+            (Some(error), _) => Err(error),
+            // Another call took this caller's claim, so the plugin was not asked, and that call goes on.
+            (None, Some(Phase::Deleting)) => Err(TransitionError::InFlight.of(&name)),
+            (None, _) => Ok(()),
         }
     }
 

@@ -109,6 +109,7 @@ impl StoresError {
             Self::Refused { reason: TransitionError::BeingDeleted, .. } => StoreError::Deleted,
             Self::DataExists { .. } => StoreError::AlreadyInitialized,
             Self::Name(error) => error.into(),
+            Self::Refused { reason: TransitionError::InFlight, .. } => StoreError::Conflict { attempts: 1 },
             Self::Refused { .. } => StoreError::invalid("the request", self.to_string()),
             Self::MissingKeys { missing } => {
                 StoreError::WrongKey { what: "the store", sealed_by: missing.first().copied() }

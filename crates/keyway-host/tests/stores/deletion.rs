@@ -8,6 +8,7 @@ use keyway_secrets::{SecretStore, StoreError};
 use keyway_storage::{Fault, FaultyStorage, Storage};
 use serde_json::json;
 
+use crate::scripted::{Script, script};
 use crate::world::*;
 
 #[tokio::test]
@@ -111,4 +112,33 @@ async fn a_deletion_that_comes_late_does_not_delete_the_next_store() {
         }
         assert!(times_made > 3, "only {times_made}");
     }
+}
+
+/// Tests two deletions at the same time. The second takes the claim of the first, and fails.
+#[tokio::test]
+async fn a_deletion_succeeds_only_if_the_store_is_deleted() {
+    let mut times_left = 0;
+    for operations in 0.. {
+        let world = World::new();
+        let watched = FaultyStorage::over(&world.storage).into_engine();
+        let stores = world.start_on(Arc::clone(&watched) as Arc<dyn Storage>).await;
+        let first = world.create_scripted(&stores, "deleted-twice").await.unwrap();
+        let second = stores.open_with(&name("deleted-twice"), &world.keys).await.unwrap();
+        watched.0.before_operation(operations, async move {
+            script("deleted-twice", Script::Stays(1));
+            let _ = second.marked_for_delete().await;
+            script("deleted-twice", Script::Stays(0));
+        });
+        let ended = first.marked_for_delete().await;
+        let is_left = !stores.list().await.unwrap().is_empty();
+        assert_eq!(ended.is_err(), is_left, "before operation {operations}: {ended:?}");
+        if let Err(error) = ended {
+            times_left += 1;
+            assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
+        }
+        if watched.0.has_planned_events() {
+            break;
+        }
+    }
+    assert!(times_left > 0);
 }
