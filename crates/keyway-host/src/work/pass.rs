@@ -21,6 +21,8 @@ use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, Names,
 /// How many entries are read at a time. A pass over a lane begins at a random one of the entries that it read, so that
 /// several hosts do not all begin with the same entry.
 const WINDOW: usize = 128;
+/// A moment after the ends of all claims.
+const LATEST: Timestamp = Timestamp::from_milliseconds(u64::MAX);
 /// The maximum number of records of a lane that are worked on at a time, unless the plugin sets a lower limit.
 const MOST_AT_ONCE: usize = 8;
 
@@ -49,7 +51,7 @@ pub(crate) trait Engine: Send + Sync {
     /// Frees the claims of earlier runs of this host, and of ended calls of this run.
     async fn free_own_claims(&self) -> Result<Pass, RecordError>;
 
-    /// Frees the expired claims of every host.
+    /// Frees the expired claims of every host. A claim that ends too late for this host's clock is watched, too.
     async fn free_ended_claims(&self, now: Timestamp) -> Result<Pass, RecordError>;
 
     /// Works on the due records of a lane while there are free permits.
@@ -58,7 +60,7 @@ pub(crate) trait Engine: Send + Sync {
     /// Returns the earliest moment at which work in this lane is due.
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError>;
 
-    /// Returns the earliest moment at which a claim of any host ends.
+    /// Returns the earliest moment at which a claim of any host ends, or now if the clock of a host seems wrong.
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError>;
 
     /// Counts the work that waits, and checks whether the plugins behind the lanes can be called.
@@ -81,8 +83,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
 
     async fn free_own_claims(&self) -> Result<Pass, RecordError> {
         let mut pass = Pass::default();
-        let latest = Timestamp::from_milliseconds(u64::MAX);
-        self.free_claims(&self.journal.own_host(), latest, &mut pass).await?;
+        self.free_claims(&self.journal.own_host(), LATEST, &mut pass).await?;
         self.end_lost_callers(&mut pass).await?;
         Ok(pass)
     }
@@ -92,6 +93,8 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         for (host, first) in self.journal.groups(Room::Claimed).await? {
             if first <= now {
                 self.free_claims(&host, now, &mut pass).await?;
+            } else if self.is_too_late(first, now) {
+                self.free_claims(&host, LATEST, &mut pass).await?;
             }
         }
         self.forget_ended(begun);
@@ -115,7 +118,9 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
     }
 
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError> {
-        Ok(self.journal.groups(Room::Claimed).await?.into_iter().map(|(_, first)| first).min())
+        let now = self.clock.now();
+        let groups = self.journal.groups(Room::Claimed).await?;
+        Ok(groups.into_iter().map(|(_, first)| if self.is_too_late(first, now) { now } else { first }).min())
     }
 
     async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError> {

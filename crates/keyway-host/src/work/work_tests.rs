@@ -198,19 +198,34 @@ impl Workflow for Toy {
 
 /// The runtime's clock, which tests advance.
 #[derive(Debug)]
-struct RuntimeClock(Instant);
+struct RuntimeClock {
+    begun: Instant,
+    ahead: Duration,
+}
 
 impl Clock for RuntimeClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_milliseconds(1_800_000_000_000).plus(self.0.elapsed())
+        Timestamp::from_milliseconds(1_800_000_000_000).plus(self.begun.elapsed() + self.ahead)
     }
 }
 
 async fn worker(storage: &Arc<dyn Storage>, keys: &KeyRing, host: &str, toy: Toy) -> Arc<Worker<Toy>> {
+    worker_ahead(Duration::ZERO, storage, keys, host, toy).await
+}
+
+/// Makes a worker whose clock is ahead.
+async fn worker_ahead(
+    ahead: Duration,
+    storage: &Arc<dyn Storage>,
+    keys: &KeyRing,
+    host: &str,
+    toy: Toy,
+) -> Arc<Worker<Toy>> {
     let records = Arc::new(SealedRecords::open(Arc::clone(storage), keys.clone()).await.unwrap());
     let run = Run::new(host.into(), u64::from(host.as_bytes()[0]));
     let journal = Journal::new(records, Arc::clone(&run.host));
-    Arc::new(Worker::new(toy, journal, Arc::new(RuntimeClock(Instant::now())), run))
+    let clock = Arc::new(RuntimeClock { begun: Instant::now(), ahead });
+    Arc::new(Worker::new(toy, journal, clock, run))
 }
 
 fn ring() -> KeyRing {
@@ -265,6 +280,32 @@ async fn work_that_was_given_up_is_taken_over() {
     }
     // The record is due when its claim ends. After that, the other host waits for the duration of the claim once more.
     assert!((11..=14).contains(&taken_after), "{taken_after}");
+}
+
+/// Shows that another host takes over such work also if the clock of its owner was ahead.
+#[tokio::test(start_paused = true)]
+async fn work_that_was_given_up_by_a_host_whose_clock_was_ahead_is_taken_over() {
+    let (storage, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
+    let (other, ahead) =
+        (worker(&storage, &keys, "two", Toy::default()).await, Duration::from_secs(24 * 3600));
+    let slow = Toy { takes: CLAIM * 10, ..Toy::default() };
+    let one = worker_ahead(ahead, &storage, &keys, "one", slow).await;
+    assert!(tokio::time::timeout(CLAIM / 10, one.submit(begin(), Event::Begin, None)).await.is_err());
+    let mut taken_after = 0;
+    loop {
+        tokio::time::sleep(CLAIM / 6).await;
+        taken_after += 1;
+        let now = other.clock.now();
+        assert!(other.next_claim_end().await.unwrap().is_none_or(|end| end <= now));
+        other.free_ended_claims(now).await.unwrap();
+        if let [done] = &other.work_off("toy", now).await.unwrap().reports[..] {
+            assert!(matches!(done.outcome, WorkOutcome::Settled), "{done:?}");
+            break;
+        }
+        assert!(taken_after < 10);
+    }
+    // The other host waits for the duration of the claim once.
+    assert!((6..=8).contains(&taken_after), "{taken_after}");
 }
 
 /// Shows that a failure of the storage engine does not cut off the calls of plugins that are under way.

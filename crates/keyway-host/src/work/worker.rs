@@ -123,11 +123,21 @@ impl<W: Workflow> Worker<W> {
 
     /// Makes a claim of this run that begins now. The claim lasts longer than the plugin may take for this command.
     pub(super) fn claim(&self, command: &W::Command) -> Claim {
-        let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
-        let longest = if W::is_long(command) { deadline.max(stall) } else { deadline };
-        let now = self.clock.now();
-        let lasts = longest.saturating_add(lease_grace);
+        let (now, lasts) = (self.clock.now(), self.claim_lasts(W::is_long(command)));
         Claim { host: Arc::clone(&self.run.host), run: self.run.number, made: now, from: now, lasts }
+    }
+
+    /// Returns how long a claim of this run lasts.
+    fn claim_lasts(&self, is_long: bool) -> Duration {
+        let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
+        let longest = if is_long { deadline.max(stall) } else { deadline };
+        longest.saturating_add(lease_grace)
+    }
+
+    /// Tells whether a claim ends so late that the clock of its owner must be ahead. The difference to twice the
+    /// duration of this host's own claims allows for clocks that differ a little.
+    pub(super) fn is_too_late(&self, ends: Timestamp, now: Timestamp) -> bool {
+        ends > now.plus(self.claim_lasts(true).saturating_mul(2))
     }
 
     /// Tells who works on a record. `own` is the claim that the caller made.
