@@ -22,6 +22,8 @@ use crate::records::{
 };
 
 const CLAIM: Duration = Duration::from_secs(60);
+/// How long a call may take, and how long it may wait for a thread before.
+const CALL: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Debug, PartialEq)]
 enum State {
@@ -56,7 +58,7 @@ struct Toy {
 
 impl Default for Toy {
     fn default() -> Self {
-        let limits = Limits::default().with_stall(CLAIM / 2).with_lease_grace(CLAIM / 2);
+        let limits = Limits::default().with_deadline(CALL).with_stall(CALL).with_lease_grace(CLAIM - 2 * CALL);
         let [asked, finished, undone] = <[Arc<AtomicU32>; 3]>::default();
         Self { takes: Duration::ZERO, limits, asked, finished, undone }
     }
@@ -256,6 +258,12 @@ async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
     }
     assert_eq!(working.await.unwrap(), Some("the answer"));
     assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_covers_the_wait_for_a_thread_and_the_call() {
+    let one = worker(&(Arc::new(Memory::new()) as Arc<dyn Storage>), &ring(), "one", Toy::default()).await;
+    assert_eq!(one.claim(&Command::Work).lasts, CALL + CALL + one.workflow.limits.lease_grace);
 }
 
 /// Shows that another host takes over the work of a caller that is gone, once the claim was unchanged for its whole

@@ -127,11 +127,12 @@ impl<W: Workflow> Worker<W> {
         Claim { host: Arc::clone(&self.run.host), run: self.run.number, made: now, from: now, lasts }
     }
 
-    /// Returns how long a claim of this run lasts.
+    /// Returns how long a claim of this run lasts. A call may first wait for a thread for as long as its deadline
+    /// (decision H312).
     fn claim_lasts(&self, is_long: bool) -> Duration {
         let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
         let longest = if is_long { deadline.max(stall) } else { deadline };
-        longest.saturating_add(lease_grace)
+        deadline.saturating_add(longest).saturating_add(lease_grace)
     }
 
     /// Tells whether a claim ends so late that the clock of its owner must be ahead. The difference to twice the
