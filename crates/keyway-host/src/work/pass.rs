@@ -163,7 +163,7 @@ impl<W: Workflow> Worker<W> {
         running: &mut JoinSet<WorkReport>,
     ) -> Result<(), RecordError> {
         let tag = self.journal.lane_tag(lane);
-        let mut after: Option<Listed> = None;
+        let (mut after, mut has_begun) = (None::<Listed>, false);
         loop {
             let (mut window, more) =
                 self.journal.until((Room::Due, &tag), now, after.as_ref(), WINDOW).await?;
@@ -181,13 +181,17 @@ impl<W: Workflow> Worker<W> {
                 {
                     pass.reports.extend(done.ok());
                 }
-                if self.run.drains() {
-                    return Ok(());
-                }
                 let permit = match self.workflow.guard(lane) {
+                    // Waits in turn, so that callers that want every permit do not keep the lane from all of them.
+                    Some(guard) if !has_begun => {
+                        guard.permits().acquire_unless(|| guard.is_quarantined()).await
+                    }
                     Some(guard) => guard.permits().try_acquire(),
                     None => Some(Permit::default()),
                 };
+                if self.run.drains() {
+                    return Ok(());
+                }
                 let Some(permit) = permit else {
                     pass.is_full = true;
                     break;
@@ -196,6 +200,7 @@ impl<W: Workflow> Worker<W> {
                     pass.reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
                     continue;
                 };
+                has_begun = true;
                 let worker = Arc::clone(self);
                 running.spawn(async move {
                     let taken_up = report(&entry, WorkOutcome::LeasedElsewhere);
