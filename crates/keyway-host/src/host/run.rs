@@ -50,12 +50,14 @@ impl Host {
     /// The future can be dropped, and the call repeated.
     pub async fn recover(&self) -> Result<Vec<WorkReport>, HostError> {
         self.inner.confirm_name().await?;
-        let mut reports = Vec::new();
+        let mut done = Pass::default();
         for engine in &self.inner.engines {
-            reports.extend(engine.free_own_claims().await?.reports);
+            done = done.and(engine.free_own_claims().await);
+            if let Some(error) = done.failure {
+                return Err(error.into());
+            }
         }
-        self.inner.work_off(self.inner.clock.now(), &mut reports).await?;
-        Ok(reports)
+        self.inner.work_off(self.inner.clock.now(), done).await
     }
 
     /// Does the work that is due at `now`, once. Hosts normally call [`run`](Self::run) instead. This method is for
@@ -71,16 +73,18 @@ impl Host {
     /// # Cancel safety
     /// The future can be dropped, and the call repeated.
     pub async fn run_due(&self, now: Timestamp) -> Result<Vec<WorkReport>, HostError> {
-        let mut reports = Vec::new();
+        let mut done = Pass::default();
         for engine in &self.inner.engines {
             engine.tick(now);
             // The claims of an engine without lanes are not freed, because no worker could take up the records.
             if !engine.lanes().is_empty() {
-                reports.extend(engine.free_ended_claims(now).await?.reports);
+                done = done.and(engine.free_ended_claims(now).await);
+                if let Some(error) = done.failure {
+                    return Err(error.into());
+                }
             }
         }
-        self.inner.work_off(now, &mut reports).await?;
-        Ok(reports)
+        self.inner.work_off(now, done).await
     }
 
     /// Recovers, and then works on records as soon as they are due, until `shutdown` completes. Each lane (a service, a
@@ -140,8 +144,8 @@ impl Inner {
         self.check_name()
     }
 
-    /// Works on all lanes in parallel.
-    async fn work_off(&self, now: Timestamp, reports: &mut Vec<WorkReport>) -> Result<(), HostError> {
+    /// Works on all lanes in parallel. Returns the reports of `done` and of this work.
+    async fn work_off(&self, now: Timestamp, mut done: Pass) -> Result<Vec<WorkReport>, HostError> {
         self.check_name()?;
         let mut running = JoinSet::new();
         for engine in &self.engines {
@@ -151,15 +155,13 @@ impl Inner {
             }
         }
         // A lane whose records cannot be read does not end the work of the others.
-        let mut all_read = Ok(());
-        while let Some(done) = running.join_next().await {
-            match done {
-                Ok(Ok(pass)) => reports.extend(pass.reports),
-                Ok(Err(error)) => all_read = all_read.and(Err(error.into())),
-                Err(_) => {}
-            }
+        while let Some(ended) = running.join_next().await {
+            done = done.and(ended.unwrap_or_default());
         }
-        all_read
+        match done.failure {
+            None => Ok(done.reports),
+            Some(error) => Err(error.into()),
+        }
     }
 
     fn observe(&self, report: &WorkReport) {
@@ -175,7 +177,7 @@ impl Inner {
 /// The tasks of the loop.
 struct Tasks {
     host: Arc<Inner>,
-    running: JoinSet<(Task, Result<Pass, RecordError>)>,
+    running: JoinSet<(Task, Pass)>,
     /// The running tasks by their tokio id. If a task panics, tokio reports only this id.
     busy: BTreeMap<tokio::task::Id, Task>,
     rests: BTreeMap<Task, Instant>,
@@ -250,8 +252,8 @@ impl Tasks {
     async fn joined(&mut self) -> Option<()> {
         let joined = self.running.join_next_with_id().await?;
         let rest = match &joined {
-            Ok((_, (task, Ok(pass)))) => {
-                if let Task::Claims(number) = task {
+            Ok((_, (task, pass))) => {
+                if let (Task::Claims(number), None) = (task, &pass.failure) {
                     self.unrecovered.remove(number);
                 }
                 for report in &pass.reports {
@@ -259,7 +261,10 @@ impl Tasks {
                 }
                 let is_elsewhere = |done: &WorkReport| matches!(done.outcome, WorkOutcome::LeasedElsewhere);
                 let is_failed = |done: &WorkReport| matches!(done.outcome, WorkOutcome::Failed(_));
-                if pass.reports.iter().all(is_elsewhere) {
+                if let Some(error) = &pass.failure {
+                    warn!(?task, error = %error.detail(), "a pass failed; it is tried again");
+                    Some(REST_AFTER_FAILURE)
+                } else if pass.reports.iter().all(is_elsewhere) {
                     // A damaged record stays due, so the task would start again at once.
                     Some(if pass.skips_damage { REST_AFTER_FAILURE } else { REST })
                 } else if pass.reports.iter().all(|done| is_elsewhere(done) || is_failed(done)) {
@@ -268,10 +273,6 @@ impl Tasks {
                 } else {
                     pass.is_full.then_some(REST)
                 }
-            }
-            Ok((_, (task, Err(error)))) => {
-                warn!(?task, error = %error.detail(), "a pass failed; it is tried again");
-                Some(REST_AFTER_FAILURE)
             }
             Err(_) => {
                 error!("a pass panicked; it is tried again");
@@ -287,27 +288,21 @@ impl Tasks {
 }
 
 /// Frees the ended claims of an engine, and also the claims of earlier runs of this host if it `recovers`.
-async fn claims(
-    engine: &dyn Engine,
-    name: &HeldName,
-    recovers: bool,
-    now: Timestamp,
-) -> Result<Pass, RecordError> {
-    let own = if recovers { recovered(engine, name).await } else { Ok(Pass::default()) };
-    name.run().check()?;
+async fn claims(engine: &dyn Engine, name: &HeldName, recovers: bool, now: Timestamp) -> Pass {
+    let own = if recovers { recovered(engine, name).await } else { Pass::default() };
+    if let Err(stopped) = name.run().check() {
+        return own.and(stopped.into());
+    }
     // A recovery that fails again and again must not keep the claims of other hosts from being freed.
-    let mut pass = engine.free_ended_claims(now).await?;
-    let own = own?;
-    pass.reports.extend(own.reports);
-    pass.skips_damage |= own.skips_damage;
-    Ok(pass)
+    own.and(engine.free_ended_claims(now).await)
 }
 
-async fn recovered(engine: &dyn Engine, name: &HeldName) -> Result<Pass, RecordError> {
+async fn recovered(engine: &dyn Engine, name: &HeldName) -> Pass {
     // If another run has taken over, the claims in the name of this host are those of its calls.
-    name.confirm().await?;
-    name.run().check()?;
-    engine.free_own_claims().await
+    match name.confirm().await.and_then(|_| name.run().check()) {
+        Ok(()) => engine.free_own_claims().await,
+        Err(error) => error.into(),
+    }
 }
 
 async fn next(engine: &dyn Engine, task: &Task) -> Result<Option<Timestamp>, RecordError> {

@@ -26,14 +26,40 @@ const LATEST: Timestamp = Timestamp::from_milliseconds(u64::MAX);
 /// The maximum number of records of a lane that are worked on at a time, unless the plugin sets a lower limit.
 const MOST_AT_ONCE: usize = 8;
 
-/// The result of a pass over the due records of a lane.
+/// The result of a pass over the due records of a lane, or over claims.
 #[derive(Debug, Default)]
 pub(crate) struct Pass {
+    /// The reports of the work that ended, also if the pass failed.
     pub(crate) reports: Vec<WorkReport>,
+    /// The reason why records were left, if the storage engine failed.
+    pub(crate) failure: Option<RecordError>,
     /// Whether due work was left because no permit was free.
     pub(crate) is_full: bool,
     /// Whether a damaged record was skipped. It stays due.
     pub(crate) skips_damage: bool,
+}
+
+impl Pass {
+    fn ended(self, result: Result<(), RecordError>) -> Self {
+        Self { failure: result.err(), ..self }
+    }
+
+    /// Adds the result of another pass. The first failure is kept.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.reports.extend(other.reports);
+        Self {
+            reports: self.reports,
+            failure: self.failure.or(other.failure),
+            is_full: self.is_full || other.is_full,
+            skips_damage: self.skips_damage || other.skips_damage,
+        }
+    }
+}
+
+impl From<RecordError> for Pass {
+    fn from(error: RecordError) -> Self {
+        Self::default().ended(Err(error))
+    }
 }
 
 /// An engine, independent of its types. Its futures are boxed once for a pass, not for each step.
@@ -49,13 +75,13 @@ pub(crate) trait Engine: Send + Sync {
     fn tick(&self, now: Timestamp);
 
     /// Frees the claims of earlier runs of this host, and of ended calls of this run.
-    async fn free_own_claims(&self) -> Result<Pass, RecordError>;
+    async fn free_own_claims(&self) -> Pass;
 
     /// Frees the expired claims of every host. A claim that ends too late for this host's clock is watched, too.
-    async fn free_ended_claims(&self, now: Timestamp) -> Result<Pass, RecordError>;
+    async fn free_ended_claims(&self, now: Timestamp) -> Pass;
 
     /// Works on the due records of a lane while there are free permits.
-    async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError>;
+    async fn work_off(&self, lane: &str, now: Timestamp) -> Pass;
 
     /// Returns the earliest moment at which work in this lane is due.
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError>;
@@ -81,27 +107,25 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         self.workflow.tick(now);
     }
 
-    async fn free_own_claims(&self) -> Result<Pass, RecordError> {
+    async fn free_own_claims(&self) -> Pass {
         let mut pass = Pass::default();
-        self.free_claims(&self.journal.own_host(), LATEST, &mut pass).await?;
-        self.end_lost_callers(&mut pass).await?;
-        Ok(pass)
+        let freed = match self.free_claims(&self.journal.own_host(), LATEST, &mut pass).await {
+            Ok(()) => self.end_lost_callers(&mut pass).await,
+            failed => failed,
+        };
+        pass.ended(freed)
     }
 
-    async fn free_ended_claims(&self, now: Timestamp) -> Result<Pass, RecordError> {
+    async fn free_ended_claims(&self, now: Timestamp) -> Pass {
         let (begun, mut pass) = (Instant::now(), Pass::default());
-        for (host, first) in self.journal.groups(Room::Claimed).await? {
-            if first <= now {
-                self.free_claims(&host, now, &mut pass).await?;
-            } else if self.is_too_late(first, now) {
-                self.free_claims(&host, LATEST, &mut pass).await?;
-            }
+        let freed = self.free_all_ended(now, &mut pass).await;
+        if freed.is_ok() {
+            self.forget_ended(begun);
         }
-        self.forget_ended(begun);
-        Ok(pass)
+        pass.ended(freed)
     }
 
-    async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError> {
+    async fn work_off(&self, lane: &str, now: Timestamp) -> Pass {
         let (mut pass, mut running) = (Pass::default(), JoinSet::new());
         let started = self.start_due(lane, now, &mut pass, &mut running).await;
         // Work that is started is finished even if the storage engine failed meanwhile: an aborted call of a plugin may
@@ -110,7 +134,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
             // Panics of plugins are contained, so a panic that is ignored here is a fault of the engine itself.
             pass.reports.extend(done.ok());
         }
-        started.map(|()| pass)
+        pass.ended(started)
     }
 
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError> {
@@ -257,6 +281,17 @@ impl<W: Workflow> Worker<W> {
                 Ok(())
             }
         }
+    }
+
+    async fn free_all_ended(&self, now: Timestamp, pass: &mut Pass) -> Result<(), RecordError> {
+        for (host, first) in self.journal.groups(Room::Claimed).await? {
+            if first <= now {
+                self.free_claims(&host, now, pass).await?;
+            } else if self.is_too_late(first, now) {
+                self.free_claims(&host, LATEST, pass).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Reads the claims of a host that end by `now`. If a claim no longer counts, its record is put back into its lane.
