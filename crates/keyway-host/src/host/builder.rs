@@ -108,9 +108,9 @@ impl HostBuilder {
         self
     }
 
-    /// Sets how long to wait for an earlier run of the same name to answer. The default is 3 s. A run answers after half
-    /// a second at most, so a shorter time than 1 s is for runs that all have it. With zero, this run takes the name at
-    /// once: use this if a supervisor guarantees that only one run exists.
+    /// Sets how long to wait for an earlier run of the same name to answer. The default is 3 s. A run answers after
+    /// half a second at most, so a shorter time than 1 s is for runs that all have it. With zero, this run takes the
+    /// name at once: use this if a supervisor guarantees that only one run exists.
     pub fn takeover_after(mut self, wait: Duration) -> Self {
         self.takeover = wait;
         self

@@ -87,9 +87,9 @@ impl Host {
     /// which all stores do without [`store_keys`](HostBuilder::store_keys). Call this method. If it names no
     /// [stores to rotate](Resealed::stores_to_rotate), start the host without the old keys the next time.
     ///
-    /// Hosts that share a storage engine read each other's records, and each seals with its own first key. So first start
-    /// all of them with the new key behind the old ones, then all with the new key before them, and only then call this
-    /// method.
+    /// Hosts that share a storage engine read each other's records, and each seals with its own first key. So first
+    /// start all of them with the new key behind the old ones, then all with the new key before them, and only then
+    /// call this method.
     ///
     /// # Errors
     /// [`HostError::Record`]. If a record is damaged, all others are resealed before the error is returned.

@@ -89,8 +89,8 @@ impl Host {
 
     /// Recovers, and then works on records as soon as they are due, until `shutdown` completes. Each lane (a service, a
     /// vault, a connection to certificate authorities, or a plugin for secret stores) has its own task, so a lane that
-    /// hangs does not delay the others. At the end the loop begins no other work, waits for the plugin calls under way for
-    /// a [bounded time](super::HostBuilder::drain_within), and [closes](Self::close) the host.
+    /// hangs does not delay the others. At the end the loop begins no other work, waits for the plugin calls under way
+    /// for a [bounded time](super::HostBuilder::drain_within), and [closes](Self::close) the host.
     ///
     /// A failure of the storage engine does not end the loop; the pass is tried again.
     ///
@@ -251,39 +251,43 @@ impl Tasks {
     /// Waits for a task to end. Returns `None` when no task is running.
     async fn joined(&mut self) -> Option<()> {
         let joined = self.running.join_next_with_id().await?;
-        let rest = match &joined {
-            Ok((_, (task, pass))) => {
-                if let (Task::Claims(number), None) = (task, &pass.failure) {
-                    self.unrecovered.remove(number);
-                }
-                for report in &pass.reports {
-                    self.host.observe(report);
-                }
-                let is_elsewhere = |done: &WorkReport| matches!(done.outcome, WorkOutcome::LeasedElsewhere);
-                let is_failed = |done: &WorkReport| matches!(done.outcome, WorkOutcome::Failed(_));
-                if let Some(error) = &pass.failure {
-                    warn!(?task, error = %error.detail(), "a pass failed; it is tried again");
-                    Some(REST_AFTER_FAILURE)
-                } else if pass.reports.iter().all(is_elsewhere) {
-                    // A damaged record stays due, so the task would start again at once.
-                    Some(if pass.skips_damage { REST_AFTER_FAILURE } else { REST })
-                } else if pass.reports.iter().all(|done| is_elsewhere(done) || is_failed(done)) {
-                    // Work that could not be stored is still due. Without a rest, a full disk would keep the loop busy.
-                    Some(REST_AFTER_FAILURE)
-                } else {
-                    pass.is_full.then_some(REST)
-                }
+        let rest = if let Ok((_, (task, pass))) = &joined {
+            if let (Task::Claims(number), None) = (task, &pass.failure) {
+                self.unrecovered.remove(number);
             }
-            Err(_) => {
-                error!("a pass panicked; it is tried again");
-                Some(REST_AFTER_FAILURE)
+            for report in &pass.reports {
+                self.host.observe(report);
             }
+            if let Some(error) = &pass.failure {
+                warn!(?task, error = %error.detail(), "a pass failed; it is tried again");
+            }
+            rest_after(pass)
+        } else {
+            error!("a pass panicked; it is tried again");
+            Some(REST_AFTER_FAILURE)
         };
         let id = joined.map_or_else(|error| error.id(), |(id, _)| id);
         if let (Some(task), Some(rest)) = (self.busy.remove(&id), rest) {
             self.rests.insert(task, Instant::now() + rest);
         }
         Some(())
+    }
+}
+
+/// Returns how long a task rests after a pass, if it would otherwise start again at once without use.
+fn rest_after(pass: &Pass) -> Option<Duration> {
+    let is_elsewhere = |done: &WorkReport| matches!(done.outcome, WorkOutcome::LeasedElsewhere);
+    let is_failed = |done: &WorkReport| matches!(done.outcome, WorkOutcome::Failed(_));
+    if pass.failure.is_some() {
+        Some(REST_AFTER_FAILURE)
+    } else if pass.reports.iter().all(is_elsewhere) {
+        // A damaged record stays due.
+        Some(if pass.skips_damage { REST_AFTER_FAILURE } else { REST })
+    } else if pass.reports.iter().all(|done| is_elsewhere(done) || is_failed(done)) {
+        // Work that could not be stored is still due. Without a rest, a full disk would keep the loop busy.
+        Some(REST_AFTER_FAILURE)
+    } else {
+        pass.is_full.then_some(REST)
     }
 }
 

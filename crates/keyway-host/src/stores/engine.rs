@@ -197,9 +197,9 @@ impl Stores {
     /// Lists the stores that need a key of which `is` is true.
     pub(crate) async fn needing(&self, is: impl Fn(KeyId) -> bool) -> Result<Vec<String>, RecordError> {
         let all = self.worker.journal.all().await?;
-        let needing = all.into_iter().filter(|entry| {
-            entry.state.as_ref().is_some_and(|state| state.needed_keys().any(&is))
-        });
+        let needing = all
+            .into_iter()
+            .filter(|entry| entry.state.as_ref().is_some_and(|state| state.needed_keys().any(&is)));
         Ok(needing.map(|entry| entry.fixed.name.to_string()).collect())
     }
 

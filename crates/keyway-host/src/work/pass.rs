@@ -295,12 +295,7 @@ impl<W: Workflow> Worker<W> {
     }
 
     /// Reads the claims of a host that end by `now`. If a claim no longer counts, its record is put back into its lane.
-    async fn free_claims(
-        &self,
-        host: &NameTag,
-        now: Timestamp,
-        pass: &mut Pass,
-    ) -> Result<(), RecordError> {
+    async fn free_claims(&self, host: &NameTag, now: Timestamp, pass: &mut Pass) -> Result<(), RecordError> {
         let mut after: Option<Listed> = None;
         loop {
             let (claimed, more) =

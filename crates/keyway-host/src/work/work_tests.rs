@@ -22,7 +22,7 @@ use crate::records::{
 };
 
 const CLAIM: Duration = Duration::from_secs(60);
-/// How long a call may take, and how long it may wait for a thread before.
+/// How long a call may wait for a thread, how long it may take, and the grace after it.
 const CALL: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +58,7 @@ struct Toy {
 
 impl Default for Toy {
     fn default() -> Self {
-        let limits = Limits::default().with_deadline(CALL).with_stall(CALL).with_lease_grace(CLAIM - 2 * CALL);
+        let limits = Limits::default().with_deadline(CALL).with_stall(CALL).with_lease_grace(CALL);
         let [asked, finished, undone] = <[Arc<AtomicU32>; 3]>::default();
         Self { takes: Duration::ZERO, limits, asked, finished, undone }
     }
@@ -263,7 +263,7 @@ async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
 #[tokio::test(start_paused = true)]
 async fn a_claim_covers_the_wait_for_a_thread_and_the_call() {
     let one = worker(&(Arc::new(Memory::new()) as Arc<dyn Storage>), &ring(), "one", Toy::default()).await;
-    assert_eq!(one.claim(&Command::Work).lasts, CALL + CALL + one.workflow.limits.lease_grace);
+    assert_eq!(one.claim(&Command::Work).lasts, CALL + CALL + CALL);
 }
 
 /// Shows that another host takes over the work of a caller that is gone, once the claim was unchanged for its whole
@@ -334,7 +334,7 @@ async fn work_that_is_started_is_finished_when_the_storage_engine_fails() {
     let one = worker(&storage, &keys, "one", toy).await;
     failing.0.end_after(1, Fault::EndsBefore);
     let pass = one.work_off("toy", one.clock.now()).await;
-    assert!(pass.failure.is_some() && pass.reports.len() == 1, "{pass:?}");
+    assert!(pass.failure.is_some() && !pass.reports.is_empty(), "{pass:?}");
     assert_eq!([asked, finished].map(|count| count.load(Ordering::SeqCst)), [1, 1]);
 }
 

@@ -132,7 +132,7 @@ async fn a_record_that_another_host_holds_is_left_to_it_until_its_lease_ran_out(
     let clock = Arc::new(TestClock::default());
     // The claims are short, because a host that waits for a claim uses a clock that tests cannot set.
     let limits =
-        limits().with_deadline(Duration::from_millis(300)).with_lease_grace(Duration::from_millis(100));
+        limits().with_deadline(Duration::from_millis(150)).with_lease_grace(Duration::from_millis(100));
     let start = |name| {
         host(&storage, &keys, service(&world)).name(name).grant_limits(limits).clock(Arc::clone(&clock) as _)
     };

@@ -18,6 +18,12 @@ fn named(storage: &Arc<dyn Storage>, keys: &KeyRing) -> HostBuilder {
     Host::builder(registry, Arc::clone(storage), keys.clone()).name("web-1").takeover_after(WAIT)
 }
 
+/// Builds a host whose issuer does not describe itself until the test lets it. Other threads would stop the test's clock.
+fn slow(storage: &Arc<dyn Storage>, keys: &KeyRing, world: &Arc<World>) -> HostBuilder {
+    world.change(|world| "hangs".clone_into(&mut world.version));
+    named(storage, keys).grant_limits(limits()).service(service(world))
+}
+
 #[tokio::test]
 async fn a_second_run_is_refused_while_the_first_lives() {
     let (storage, keys) = (memory(), ring());
@@ -92,23 +98,21 @@ async fn a_run_that_was_ended_refuses_work_and_says_so() {
 #[tokio::test(start_paused = true)]
 async fn a_second_run_is_refused_while_the_first_starts() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
-    world.change(|world| world.version = "hangs".to_owned());
-    let first = tokio::spawn(named(&storage, &keys).service(service(&world)).start());
+    let first = tokio::spawn(slow(&storage, &keys, &world).start());
     tokio::time::sleep(Duration::from_millis(10)).await;
     let refused = named(&storage, &keys).start().await.unwrap_err();
     assert!(matches!(refused, HostError::Running { .. }), "{refused}");
-    world.change(|world| world.version = "1".to_owned());
+    world.change(|world| "1".clone_into(&mut world.version));
     first.await.unwrap().unwrap().recover().await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_loses_its_name_while_it_starts_does_not_start() {
     let (storage, keys, world) = (memory(), ring(), World::plain());
-    world.change(|world| world.version = "hangs".to_owned());
-    let first = tokio::spawn(named(&storage, &keys).service(service(&world)).start());
+    let first = tokio::spawn(slow(&storage, &keys, &world).start());
     tokio::time::sleep(Duration::from_millis(10)).await;
     let second = named(&storage, &keys).takeover_after(Duration::ZERO).start().await.unwrap();
-    world.change(|world| world.version = "1".to_owned());
+    world.change(|world| "1".clone_into(&mut world.version));
     let ended = first.await.unwrap();
     assert!(matches!(ended, Err(HostError::Superseded { .. })), "{ended:?}");
     second.recover().await.unwrap();

@@ -77,11 +77,12 @@ async fn a_deletion_that_comes_late_does_not_delete_the_next_store() {
             }
             let inherited = FaultyStorage::over(&world.storage).into_engine();
             let made = Arc::new(AtomicBool::new(false));
-            // Another host finishes the deletion, and makes a new store of the same name.
+            // Another host finishes the deletion, and makes a new store of the same name. It does not recover, because
+            // `late` has taken the name that both hosts have.
             let event = {
                 let (other, keys, made) = (other.clone(), world.keys.clone(), Arc::clone(&made));
                 async move {
-                    if other.finish(&keys).await > 0 {
+                    if !other.an_hour_later(&keys).await.is_empty() {
                         let heir = other.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
                         put(&heir, "new", "1").await;
                         made.store(true, Ordering::SeqCst);
