@@ -52,10 +52,11 @@ pub enum GrantsError {
         #[source]
         error: IssuerError,
     },
-    /// The grant could not be stored, so the credential is not handed out.
+    /// The change of the grant could not be stored. A new credential is not handed out, and a revoked one stays listed
+    /// until the host has revoked it again.
     ///
     /// See decision W6.
-    #[error("the grant could not be stored ({disposal}): {error}")]
+    #[error("the change of the grant could not be stored ({disposal}): {error}")]
     NotStored {
         /// Whether the credential was revoked.
         disposal: Disposal,
@@ -151,8 +152,12 @@ impl GrantsError {
             Self::StateTaken { .. } => {
                 "You have a credential of this kind already. Please revoke it before you request another."
             }
-            Self::NotStored { .. } | Self::Overtaken { .. } => {
+            Self::NotStored { disposal: Disposal::Revoked, .. }
+            | Self::Overtaken { disposal: Disposal::Revoked, .. } => {
                 "The credential could not be kept and was discarded. Please try again later."
+            }
+            Self::NotStored { .. } | Self::Overtaken { .. } => {
+                "This could not be completed. Please look at your credentials, and try again later."
             }
             Self::Record(_) => "The service had an error. Please contact the administrator.",
         })
@@ -179,27 +184,35 @@ impl GrantsError {
     ) -> Self {
         let mut failures = failures.into_iter();
         let (first, second) = (failures.next(), failures.next());
+        let left = match state.map(|state| state.phase) {
+            None => Disposal::Revoked,
+            Some(Phase::Revoking) => Disposal::ToBeRevoked,
+            Some(_) => Disposal::NotRevoked,
+        };
         match first {
             Some(Self::Discarded { error, .. }) => {
-                let disposal = match (second, state.map(|state| state.phase)) {
-                    (Some(Self::Overtaken { disposal, .. }), _) => disposal,
-                    (_, None) if holder.is_some() => Disposal::SharesState,
-                    (_, None) => Disposal::Revoked,
-                    (_, Some(Phase::Revoking)) => Disposal::ToBeRevoked,
-                    _ => Disposal::NotRevoked,
+                let disposal = match second {
+                    Some(Self::Overtaken { disposal, .. }) => disposal,
+                    _ if state.is_none() && holder.is_some() => Disposal::SharesState,
+                    _ => left,
                 };
                 Self::Discarded { disposal, error }
             }
             // An earlier attempt of the same request may have made a credential.
             Some(Self::Issuer(error)) if state.is_some() => Self::Uncertain { grant, error },
+            // The credential came late, and its revocation was stored.
+            Some(Self::NotRevoked { .. }) => Self::Overtaken { grant, disposal: left },
             Some(error) => error,
-            None => Self::StateTaken { grant: holder.unwrap_or(grant) },
+            None => match holder {
+                Some(holder) => Self::StateTaken { grant: holder },
+                None => Self::Overtaken { grant, disposal: left },
+            },
         }
     }
 }
 
 impl From<Failed<GrantWorkflow>> for GrantsError {
-    fn from(Failed { because, failures, was_asked, .. }: Failed<GrantWorkflow>) -> Self {
+    fn from(Failed { because, state, failures, was_asked, .. }: Failed<GrantWorkflow>) -> Self {
         let mut failures = failures.into_iter();
         let (first, last) = (failures.next(), failures.next_back());
         match because {
@@ -214,7 +227,11 @@ impl From<Failed<GrantWorkflow>> for GrantsError {
                     Self::Discarded { disposal, error }
                 }
                 (Some(first), _) => first,
-                (None, _) if was_asked => Self::NotStored { disposal: Disposal::NotRevoked, error },
+                (None, _) if was_asked => {
+                    let revokes = state.is_some_and(|state| state.phase == Phase::Revoking);
+                    let disposal = if revokes { Disposal::ToBeRevoked } else { Disposal::NotRevoked };
+                    Self::NotStored { disposal, error }
+                }
                 (None, _) => Self::Record(error),
             },
         }
@@ -268,7 +285,7 @@ impl PluginError for GrantsError {
                 format!("a credential was discarded ({disposal}): {}", error.detail())
             }
             Self::NotStored { disposal, error } => {
-                format!("a grant could not be stored ({disposal}): {}", error.detail())
+                format!("the change of a grant could not be stored ({disposal}): {}", error.detail())
             }
             Self::NotRevoked { grant, failures, error, .. } => {
                 format!("grant {grant} was not revoked, {failures} times in a row: {}", error.detail())

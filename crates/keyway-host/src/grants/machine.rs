@@ -14,7 +14,8 @@
 //! A record is removed only after the plugin has said, or a person has decided, that there is no credential. An event
 //! that settles a grant counts only if its caller has the claim on the grant, because a host that lost its claim does
 //! not know about the calls of its successor (decision H50). There is one exception: a credential that arrives late is
-//! accepted if the grant still exists and has no credential, and revoked otherwise.
+//! accepted if the grant still exists and has no credential, and revoked otherwise. If the grant is gone, the credential
+//! gets a record again until it is revoked.
 
 use keyway_core::Timestamp;
 use keyway_issuers::{CredentialRef, Description, Parameters, Violation};
@@ -253,10 +254,12 @@ fn step_missing(event: Event) -> Result<Step, TransitionError> {
             let state = GrantState { next: Some(now), ..GrantState::new(Phase::Intended, now) };
             Step { at_most: limit, ..Step::to(state).then(Command::Request) }
         }
-        // The credential arrives late: another caller has settled the grant, and did not know of the credential.
-        Event::Issued { credential, .. }
-        | Event::Unstorable { credential }
-        | Event::Discard { credential, .. } => Step::gone().then(Command::Discard(credential)),
+        // The credential arrives late: another caller has settled the grant, and did not know of the credential. Its
+        // reference is stored before it is revoked, unless it must not be stored.
+        Event::Issued { now, credential, .. } | Event::Discard { now, credential } => {
+            discard(now, credential)
+        }
+        Event::Unstorable { credential } => Step::gone().then(Command::Discard(credential)),
         Event::Revoke { .. }
         | Event::Decide { .. }
         | Event::Drop

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_core::{Clock, Registry, Resources, SystemClock};
+use keyway_core::{Clock, PluginError, Registry, Resources, SystemClock};
 use keyway_seal::KeySource;
 use keyway_storage::Storage;
-use tokio::sync::Notify;
+use tracing::warn;
 
-use super::{Host, HostError, Inner, Observer, name};
+use super::name::HeldName;
+use super::{Host, HostError, Inner, Observer};
 #[cfg(feature = "issuers")]
 use crate::grants::Service;
 #[cfg(feature = "certificates")]
@@ -107,8 +108,9 @@ impl HostBuilder {
         self
     }
 
-    /// Sets how long to wait for an earlier run of the same name to answer. The default is 3 s. With zero, this run
-    /// takes the name at once: use this if a supervisor guarantees that only one run exists.
+    /// Sets how long to wait for an earlier run of the same name to answer. The default is 3 s. A run answers after
+    /// half a second at most, so a shorter time than 1 s is for runs that all have it. With zero, this run takes the
+    /// name at once: use this if a supervisor guarantees that only one run exists.
     pub fn takeover_after(mut self, wait: Duration) -> Self {
         self.takeover = wait;
         self
@@ -216,7 +218,8 @@ impl HostBuilder {
     /// # Errors
     /// [`HostError::Registry`] lists every linked plugin of a kind that this host drives, if the plugin was built with
     /// a different contract crate than the host, such as an older version (decision K3);
-    /// [`HostError::DuplicateService`]; [`HostError::Running`] when another run of the same name is alive;
+    /// [`HostError::DuplicateService`]; [`HostError::Running`] when another run of the same name is alive or starts;
+    /// [`HostError::Superseded`] when another run took the name before this one had started;
     /// [`HostError::Keys`]; [`HostError::Record`] when the records cannot be read with these keys.
     ///
     /// # Cancel safety
@@ -232,14 +235,19 @@ impl HostBuilder {
         self.registry.check_driven::<keyway_issuers::Issuers>()?;
         let keys = self.keys.keys().await?;
         let records = Arc::new(SealedRecords::open(Arc::clone(&self.storage), keys).await?);
-        let run = Run {
-            host: self.name,
-            number: u64::from_le_bytes(random()?),
-            stopped: Arc::default(),
-            woken: Arc::new(Notify::new()),
-        };
+        let run = Run::new(Arc::clone(&self.name), u64::from_le_bytes(random()?));
         let runs = Journal::new(Arc::clone(&records), Arc::clone(&run.host));
-        name::take(&runs, &run, self.takeover).await?;
+        let name = HeldName::take(runs, run, self.takeover).await?;
+        let started = self.open_engines(records, Arc::clone(&name)).await;
+        if started.is_err()
+            && let Err(error) = name.end().await
+        {
+            warn!(error = %error.detail(), "the host's name was not released; the next run waits for it");
+        }
+        started
+    }
+
+    async fn open_engines(self, records: Arc<SealedRecords>, name: Arc<HeldName>) -> Result<Host, HostError> {
         let lent = Lent {
             plugins: LentToPlugins {
                 registry: self.registry,
@@ -247,7 +255,7 @@ impl HostBuilder {
                 clock: self.clock,
             },
             records,
-            run,
+            run: name.run().clone(),
         };
         let mut engines: Vec<Arc<dyn Engine>> = Vec::new();
         #[cfg(feature = "secrets")]
@@ -280,9 +288,8 @@ impl HostBuilder {
             sessions
         };
         let inner = Arc::new(Inner {
-            runs,
+            name,
             records: lent.records,
-            run: lent.run,
             clock: lent.plugins.clock,
             engines,
             observer: self.observer,
@@ -296,7 +303,8 @@ impl HostBuilder {
             #[cfg(feature = "issuers")]
             grants,
         });
-        name::keep(Arc::downgrade(&inner), self.takeover);
+        // The plugins may have taken longer than a contender waits.
+        inner.confirm_name().await?;
         Ok(Host { inner })
     }
 }

@@ -31,7 +31,7 @@ impl Host {
         for engine in &self.inner.engines {
             engines.push(engine.health(self.inner.clock.now()).await?);
         }
-        let run = &self.inner.run;
+        let run = self.inner.name.run();
         let stopped = run.stopped();
         Ok(Health {
             name: run.host.to_string(),

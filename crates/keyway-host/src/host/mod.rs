@@ -15,9 +15,9 @@ pub(crate) use builder::Lent;
 pub use error::HostError;
 pub use health::Health;
 
-use crate::records::{Journal, Resealed, SealedRecords};
-use crate::work::{Engine, Run, Stopped, WorkReport};
-use name::HostRuns;
+use crate::records::{Resealed, SealedRecords};
+use crate::work::{Engine, WorkReport};
+use name::HeldName;
 
 /// A running host: several engines that share one storage engine.
 ///
@@ -29,8 +29,7 @@ pub struct Host {
 
 struct Inner {
     records: Arc<SealedRecords>,
-    runs: Journal<HostRuns>,
-    run: Run,
+    name: Arc<HeldName>,
     clock: Arc<dyn keyway_core::Clock>,
     engines: Vec<Arc<dyn Engine>>,
     observer: Arc<dyn Observer>,
@@ -82,9 +81,15 @@ impl Host {
         &self.inner.grants
     }
 
-    /// Reseals every record of the host under the first key of its ring, while other work goes on. To change keys,
-    /// start the host with a new key before the old ones, call this method, and start the host without the old keys the
-    /// next time (decision K1).
+    /// Reseals every record of the host under the first key of its ring, while other work goes on (decision K1).
+    ///
+    /// To change keys, start the host with a new key before the old ones. Rotate the stores that use the same keys,
+    /// which all stores do without [`store_keys`](HostBuilder::store_keys). Call this method. If it names no
+    /// [stores to rotate](Resealed::stores_to_rotate), start the host without the old keys the next time.
+    ///
+    /// Hosts that share a storage engine read each other's records, and each seals with its own first key. So first
+    /// start all of them with the new key behind the old ones, then all with the new key before them, and only then
+    /// call this method.
     ///
     /// # Errors
     /// [`HostError::Record`]. If a record is damaged, all others are resealed before the error is returned.
@@ -92,7 +97,14 @@ impl Host {
     /// # Cancel safety
     /// The call can be dropped and repeated: records that already have the first key are only read.
     pub async fn reseal(&self) -> Result<Resealed, HostError> {
-        Ok(self.inner.records.reseal().await?)
+        let records = &self.inner.records;
+        let done = records.reseal().await?;
+        #[cfg(feature = "secrets")]
+        let done = {
+            let stores_to_rotate = self.inner.stores.needing(|key| records.is_older_key(key)).await?;
+            Resealed { stores_to_rotate, ..done }
+        };
+        Ok(done)
     }
 
     /// Ends this run, and releases the host's name, so that the next run need not wait. From now on, calls that would
@@ -105,13 +117,12 @@ impl Host {
     /// # Cancel safety
     /// If the future is dropped, the run has ended, but the name may still be taken.
     pub async fn close(&self) -> Result<(), HostError> {
-        self.inner.run.stop(Stopped::Ended);
-        Ok(name::give_back(&self.inner.runs, &self.inner.run).await?)
+        Ok(self.inner.name.end().await?)
     }
 }
 
 impl fmt::Debug for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Host").field("name", &self.inner.run.host).finish_non_exhaustive()
+        f.debug_struct("Host").field("name", &self.inner.name.run().host).finish_non_exhaustive()
     }
 }

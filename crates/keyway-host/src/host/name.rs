@@ -4,9 +4,10 @@
 //! See decision H38.
 //!
 //! If a run finds the name taken, it is a contender: it writes its own number next to the number of the run that has
-//! the name. A run that is alive answers by removing the number of the contender. If there is no answer in time, the
-//! run that has the name is considered dead.
+//! the name. A run that is alive answers by removing the number of the contender, also while it still starts. If there
+//! is no answer in time, the run that has the name is considered dead.
 
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use keyway_core::PluginError;
@@ -22,8 +23,11 @@ use crate::work::{Run, Stopped};
 /// contender looks for the answer twice as often.
 const CHECKS: u32 = 4;
 
-/// The interval at which a run checks that it still has the name, if contenders do not wait.
-const UNASKED: Duration = Duration::from_secs(1);
+/// The longest interval at which a run looks for a contender, and checks that it still has the name.
+const LONGEST_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The number of its waits after which a contender gives up, because other contenders keep changing the record.
+const MOST_WAITS: u32 = 4;
 
 /// The kind of record that holds the run of a host.
 #[derive(Debug)]
@@ -78,9 +82,75 @@ impl Stored for Running {
     }
 }
 
-/// Takes the name for a run. If an earlier run has the name, waits at most `wait` for an answer of that run.
-pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) -> Result<(), HostError> {
+/// The name of a host, which this run has taken. A task answers contenders while the value lives.
+pub(super) struct HeldName {
+    runs: Journal<HostRuns>,
+    run: Run,
+}
+
+impl HeldName {
+    /// Takes the name for a run. If an earlier run has the name, waits at most `wait` for an answer of that run. If
+    /// other contenders keep changing the record, gives up after a few times `wait`.
+    pub(super) async fn take(
+        runs: Journal<HostRuns>,
+        run: Run,
+        wait: Duration,
+    ) -> Result<Arc<Self>, HostError> {
+        take(&runs, &run, wait).await?;
+        let held = Arc::new(Self { runs, run });
+        tokio::spawn(keep(Arc::downgrade(&held), interval(wait, CHECKS)));
+        Ok(held)
+    }
+
+    /// Returns the run that has taken the name.
+    pub(super) fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Answers a contender, if there is one. Stops the run and returns `false` if the run has lost the name.
+    pub(super) async fn confirm(&self) -> Result<bool, RecordError> {
+        let has_name = answer(&self.runs, &self.run).await?;
+        if !has_name {
+            // If `stop` returns false, this run was closed before. Then it is no error that another run has the name.
+            if self.run.stop(Stopped::Superseded) {
+                error!(host = %self.run.host, "another run of this host has taken over; this one stops working");
+            }
+            self.run.woken.notify_one();
+        }
+        Ok(has_name)
+    }
+
+    /// Ends the run, and releases the name if the run still has it.
+    pub(super) async fn end(&self) -> Result<(), RecordError> {
+        self.run.stop(Stopped::Ended);
+        if let Some(mut entry) = self.runs.load(address(&self.runs, &self.run.host)).await?
+            && entry.state.as_ref().is_some_and(|found| found.run == self.run.number)
+        {
+            store(&self.runs, &mut entry, None).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Answers contenders while the name is held.
+async fn keep(held: Weak<HeldName>, every: Duration) {
+    loop {
+        tokio::time::sleep(every).await;
+        let Some(held) = held.upgrade() else { return };
+        match held.confirm().await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                warn!(host = %held.run.host, error = %error.detail(), "the host's name could not be looked up");
+            }
+        }
+    }
+}
+
+async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) -> Result<(), HostError> {
     let own = Running { run: run.number, asked_by: None };
+    let running = || HostError::Running { name: run.host.to_string() };
+    let begun = Instant::now();
     loop {
         let Some(mut found) = runs.load(address(runs, &run.host)).await? else {
             let mut fresh = Entry::new(address(runs, &run.host), HostName(run.host.to_string()));
@@ -89,80 +159,82 @@ pub(super) async fn take(runs: &Journal<HostRuns>, run: &Run, wait: Duration) ->
             }
             continue;
         };
-        let other = found.state.as_ref().map_or(run.number, |found| found.run);
-        if other == run.number {
+        let Some(current) = found.state.clone().filter(|current| current.run != run.number) else {
             return Ok(());
-        }
-        let asked = Running { run: other, asked_by: Some(run.number) };
-        if !wait.is_zero() && store(runs, &mut found, Some(asked.clone())).await? {
-            let begun = Instant::now();
-            while begun.elapsed() < wait {
-                tokio::time::sleep(wait / (2 * CHECKS)).await;
-                match runs.load(found.address).await?.and_then(|current| current.state) {
-                    Some(current) if current == asked => {}
-                    Some(current) if current.run == other && current.asked_by.is_none() => {
-                        return Err(HostError::Running { name: run.host.to_string() });
-                    }
-                    // The earlier run has ended, or a third run wants the name too.
-                    _ => break,
+        };
+        if !wait.is_zero() {
+            if begun.elapsed() > wait.saturating_mul(MOST_WAITS) {
+                return Err(running());
+            }
+            // Of two contenders, the one with the lower number asks. The other one only watches, because two that
+            // overwrite each other would wait for ever.
+            if current.asked_by.is_none_or(|asked| asked > run.number) {
+                let asked = Running { run: current.run, asked_by: Some(run.number) };
+                if !store(runs, &mut found, Some(asked)).await? {
+                    continue;
                 }
             }
+            match watch(runs, &found, current.run, wait).await? {
+                Watched::Unchanged => {}
+                Watched::Changed => continue,
+                Watched::Answered => return Err(running()),
+            }
         }
-        let Some(mut current) = runs.load(found.address).await? else { continue };
-        if current.revision() == found.revision() && store(runs, &mut current, Some(own.clone())).await? {
+        if store(runs, &mut found, Some(own.clone())).await? {
             return Ok(());
         }
     }
+}
+
+/// The result of waiting for the run that has the name.
+enum Watched {
+    /// Neither the run nor a contender changed the record.
+    Unchanged,
+    /// The run has ended, or another contender has asked or has taken the name.
+    Changed,
+    /// The run has answered.
+    Answered,
+}
+
+async fn watch(
+    runs: &Journal<HostRuns>,
+    asked: &Entry<HostRuns>,
+    other: u64,
+    wait: Duration,
+) -> Result<Watched, RecordError> {
+    let begun = Instant::now();
+    while begun.elapsed() < wait {
+        tokio::time::sleep(interval(wait, 2 * CHECKS)).await;
+        let Some(current) = runs.load(asked.address).await? else { return Ok(Watched::Changed) };
+        if current.revision() != asked.revision() {
+            let answered = Running { run: other, asked_by: None };
+            let is_answered = current.state == Some(answered);
+            return Ok(if is_answered { Watched::Answered } else { Watched::Changed });
+        }
+    }
+    Ok(Watched::Unchanged)
 }
 
 /// Answers a contender, if there is one. Returns `false` if this run has lost the name.
-pub(super) async fn answer(runs: &Journal<HostRuns>, run: &Run) -> Result<bool, RecordError> {
-    let Some(mut entry) = runs.load(address(runs, &run.host)).await? else { return Ok(false) };
-    match &entry.state {
-        Some(found) if found.run != run.number => return Ok(false),
-        Some(Running { asked_by: Some(_), .. }) => {
-            store(runs, &mut entry, Some(Running { run: run.number, asked_by: None })).await?;
-        }
-        _ => {}
-    }
-    Ok(true)
-}
-
-/// Releases the name of a run that has it.
-pub(super) async fn give_back(runs: &Journal<HostRuns>, run: &Run) -> Result<(), RecordError> {
-    if let Some(mut entry) = runs.load(address(runs, &run.host)).await?
-        && entry.state.as_ref().is_some_and(|found| found.run == run.number)
-    {
-        store(runs, &mut entry, None).await?;
-    }
-    Ok(())
-}
-
-/// Starts the task that answers contenders while the host lives.
-pub(super) fn keep(host: std::sync::Weak<super::Inner>, wait: Duration) {
-    // If contenders do not wait, they need no answer, but this run must still notice when it loses the name.
-    let every = if wait.is_zero() { UNASKED } else { wait / CHECKS };
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(every).await;
-            let Some(inner) = host.upgrade() else { return };
-            match answer(&inner.runs, &inner.run).await {
-                Ok(true) => {}
-                Ok(false) => {
-                    // If `stop` returns false, this run was closed before. Then it is no error that another run has the
-                    // name.
-                    if inner.run.stop(Stopped::Superseded) {
-                        error!(host = %inner.run.host, "another run of this host has taken over; this one stops working");
-                    }
-                    inner.run.woken.notify_one();
-                    return;
-                }
-                Err(error) => {
-                    warn!(host = %inner.run.host, error = %error.detail(), "the host's name could not be looked up");
+async fn answer(runs: &Journal<HostRuns>, run: &Run) -> Result<bool, RecordError> {
+    loop {
+        let Some(mut entry) = runs.load(address(runs, &run.host)).await? else { return Ok(false) };
+        match &entry.state {
+            Some(found) if found.run != run.number => return Ok(false),
+            Some(Running { asked_by: Some(_), .. }) => {
+                if store(runs, &mut entry, Some(Running { run: run.number, asked_by: None })).await? {
+                    return Ok(true);
                 }
             }
+            _ => return Ok(true),
         }
-    });
+    }
+}
+
+/// Returns the interval at which a run looks at the record, `times` times during a wait. The interval has an upper
+/// limit, because a contender may wait for less time than this run's own setting.
+fn interval(wait: Duration, times: u32) -> Duration {
+    if wait.is_zero() { LONGEST_INTERVAL } else { LONGEST_INTERVAL.min(wait / times) }
 }
 
 fn address(runs: &Journal<HostRuns>, host: &str) -> Address {

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 
+use super::name::HeldName;
 use super::{Host, HostError, Inner};
 use crate::plugin::contain;
 use crate::records::RecordError;
@@ -21,7 +22,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(10);
 /// The time that a task rests if a pass left work because no permit was free, or because other hosts or other calls
 /// work on it.
 const REST: Duration = Duration::from_millis(200);
-/// The time that a task rests after a failed pass, and after a pass in which all work failed.
+/// The time that a task rests after a failed pass, after a pass in which all work failed, and after a pass that only
+/// skipped damaged records. It is short, because other work of the lane may become due during the rest.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// The work of one task of the loop: to free the ended claims of an engine, or to work on one lane of an engine.
@@ -47,12 +49,15 @@ impl Host {
     /// # Cancel safety
     /// The future can be dropped, and the call repeated.
     pub async fn recover(&self) -> Result<Vec<WorkReport>, HostError> {
-        let mut reports = Vec::new();
+        self.inner.confirm_name().await?;
+        let mut done = Pass::default();
         for engine in &self.inner.engines {
-            reports.extend(engine.free_own_claims().await?);
+            done = done.and(engine.free_own_claims().await);
+            if let Some(error) = done.failure {
+                return Err(error.into());
+            }
         }
-        self.inner.work_off(self.inner.clock.now(), &mut reports).await?;
-        Ok(reports)
+        self.inner.work_off(self.inner.clock.now(), done).await
     }
 
     /// Does the work that is due at `now`, once. Hosts normally call [`run`](Self::run) instead. This method is for
@@ -68,22 +73,24 @@ impl Host {
     /// # Cancel safety
     /// The future can be dropped, and the call repeated.
     pub async fn run_due(&self, now: Timestamp) -> Result<Vec<WorkReport>, HostError> {
-        let mut reports = Vec::new();
+        let mut done = Pass::default();
         for engine in &self.inner.engines {
             engine.tick(now);
             // The claims of an engine without lanes are not freed, because no worker could take up the records.
             if !engine.lanes().is_empty() {
-                reports.extend(engine.free_ended_claims(now).await?);
+                done = done.and(engine.free_ended_claims(now).await);
+                if let Some(error) = done.failure {
+                    return Err(error.into());
+                }
             }
         }
-        self.inner.work_off(now, &mut reports).await?;
-        Ok(reports)
+        self.inner.work_off(now, done).await
     }
 
     /// Recovers, and then works on records as soon as they are due, until `shutdown` completes. Each lane (a service, a
     /// vault, a connection to certificate authorities, or a plugin for secret stores) has its own task, so a lane that
-    /// hangs does not delay the others. At the end the loop waits for plugin calls for a
-    /// [bounded time](super::HostBuilder::drain_within), and [closes](Self::close) the host.
+    /// hangs does not delay the others. At the end the loop begins no other work, waits for the plugin calls under way
+    /// for a [bounded time](super::HostBuilder::drain_within), and [closes](Self::close) the host.
     ///
     /// A failure of the storage engine does not end the loop; the pass is tried again.
     ///
@@ -96,16 +103,20 @@ impl Host {
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<(), HostError> {
         let mut shutdown = pin!(shutdown);
         let mut tasks = Tasks::new(Arc::clone(&self.inner));
+        let run = self.inner.name.run();
         loop {
             self.inner.check_name()?;
             let sleep = tasks.start_due().await;
             tokio::select! {
+                // A loop that is to end starts no other round of tasks.
+                biased;
                 () = &mut shutdown => break,
-                () = self.inner.run.woken.notified() => {}
+                () = run.woken.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
                 Some(()) = tasks.joined() => {}
             }
         }
+        let _drain = run.drain();
         if timeout(self.inner.drain, async { while tasks.joined().await.is_some() {} }).await.is_err() {
             warn!("plugins are still working at the end of the host; the next run resumes their work");
         }
@@ -118,16 +129,23 @@ impl Host {
 
 impl Inner {
     fn check_name(&self) -> Result<(), HostError> {
-        let name = self.run.host.to_string();
-        match self.run.stopped() {
+        let run = self.name.run();
+        let name = run.host.to_string();
+        match run.stopped() {
             None => Ok(()),
             Some(Stopped::Superseded) => Err(HostError::Superseded { name }),
             Some(Stopped::Ended) => Err(HostError::Ended { name }),
         }
     }
 
-    /// Works on all lanes in parallel.
-    async fn work_off(&self, now: Timestamp, reports: &mut Vec<WorkReport>) -> Result<(), HostError> {
+    /// Checks in the storage engine that this run has the name, and refuses work if it does not.
+    pub(super) async fn confirm_name(&self) -> Result<(), HostError> {
+        self.name.confirm().await?;
+        self.check_name()
+    }
+
+    /// Works on all lanes in parallel. Returns the reports of `done` and of this work.
+    async fn work_off(&self, now: Timestamp, mut done: Pass) -> Result<Vec<WorkReport>, HostError> {
         self.check_name()?;
         let mut running = JoinSet::new();
         for engine in &self.engines {
@@ -137,15 +155,13 @@ impl Inner {
             }
         }
         // A lane whose records cannot be read does not end the work of the others.
-        let mut all_read = Ok(());
-        while let Some(done) = running.join_next().await {
-            match done {
-                Ok(Ok(pass)) => reports.extend(pass.reports),
-                Ok(Err(error)) => all_read = all_read.and(Err(error.into())),
-                Err(_) => {}
-            }
+        while let Some(ended) = running.join_next().await {
+            done = done.and(ended.unwrap_or_default());
         }
-        all_read
+        match done.failure {
+            None => Ok(done.reports),
+            Some(error) => Err(error.into()),
+        }
     }
 
     fn observe(&self, report: &WorkReport) {
@@ -161,7 +177,7 @@ impl Inner {
 /// The tasks of the loop.
 struct Tasks {
     host: Arc<Inner>,
-    running: JoinSet<(Task, Result<Pass, RecordError>)>,
+    running: JoinSet<(Task, Pass)>,
     /// The running tasks by their tokio id. If a task panics, tokio reports only this id.
     busy: BTreeMap<tokio::task::Id, Task>,
     rests: BTreeMap<Task, Instant>,
@@ -221,11 +237,11 @@ impl Tasks {
         let (Task::Claims(number) | Task::Lane(number, _)) = &task;
         let recovers = self.unrecovered.contains(number);
         let (engine, now) = (Arc::clone(&self.host.engines[*number]), self.host.clock.now());
-        let name = task.clone();
+        let (name, held) = (task.clone(), Arc::clone(&self.host.name));
         let handle = self.running.spawn(async move {
             let passed = match &task {
                 Task::Lane(_, lane) => engine.work_off(lane, now).await,
-                Task::Claims(_) => claims(&*engine, now, recovers).await,
+                Task::Claims(_) => claims(&*engine, &held, recovers, now).await,
             };
             (task, passed)
         });
@@ -235,33 +251,20 @@ impl Tasks {
     /// Waits for a task to end. Returns `None` when no task is running.
     async fn joined(&mut self) -> Option<()> {
         let joined = self.running.join_next_with_id().await?;
-        let rest = match &joined {
-            Ok((_, (task, Ok(pass)))) => {
-                if let Task::Claims(number) = task {
-                    self.unrecovered.remove(number);
-                }
-                for report in &pass.reports {
-                    self.host.observe(report);
-                }
-                let is_elsewhere = |done: &WorkReport| matches!(done.outcome, WorkOutcome::LeasedElsewhere);
-                let is_failed = |done: &WorkReport| matches!(done.outcome, WorkOutcome::Failed(_));
-                if pass.reports.iter().all(is_elsewhere) {
-                    Some(REST)
-                } else if pass.reports.iter().all(|done| is_elsewhere(done) || is_failed(done)) {
-                    // Work that could not be stored is still due. Without a rest, a full disk would keep the loop busy.
-                    Some(REST_AFTER_FAILURE)
-                } else {
-                    pass.is_full.then_some(REST)
-                }
+        let rest = if let Ok((_, (task, pass))) = &joined {
+            if let (Task::Claims(number), None) = (task, &pass.failure) {
+                self.unrecovered.remove(number);
             }
-            Ok((_, (task, Err(error)))) => {
+            for report in &pass.reports {
+                self.host.observe(report);
+            }
+            if let Some(error) = &pass.failure {
                 warn!(?task, error = %error.detail(), "a pass failed; it is tried again");
-                Some(REST_AFTER_FAILURE)
             }
-            Err(_) => {
-                error!("a pass panicked; it is tried again");
-                Some(REST_AFTER_FAILURE)
-            }
+            rest_after(pass)
+        } else {
+            error!("a pass panicked; it is tried again");
+            Some(REST_AFTER_FAILURE)
         };
         let id = joined.map_or_else(|error| error.id(), |(id, _)| id);
         if let (Some(task), Some(rest)) = (self.busy.remove(&id), rest) {
@@ -271,12 +274,39 @@ impl Tasks {
     }
 }
 
-async fn claims(engine: &dyn Engine, now: Timestamp, recovers: bool) -> Result<Pass, RecordError> {
-    let own = if recovers { engine.free_own_claims().await } else { Ok(Vec::new()) };
+/// Returns how long a task rests after a pass, if it would otherwise start again at once without use.
+fn rest_after(pass: &Pass) -> Option<Duration> {
+    let is_elsewhere = |done: &WorkReport| matches!(done.outcome, WorkOutcome::LeasedElsewhere);
+    let is_failed = |done: &WorkReport| matches!(done.outcome, WorkOutcome::Failed(_));
+    if pass.failure.is_some() {
+        Some(REST_AFTER_FAILURE)
+    } else if pass.reports.iter().all(is_elsewhere) {
+        // A damaged record stays due.
+        Some(if pass.skips_damage { REST_AFTER_FAILURE } else { REST })
+    } else if pass.reports.iter().all(|done| is_elsewhere(done) || is_failed(done)) {
+        // Work that could not be stored is still due. Without a rest, a full disk would keep the loop busy.
+        Some(REST_AFTER_FAILURE)
+    } else {
+        pass.is_full.then_some(REST)
+    }
+}
+
+/// Frees the ended claims of an engine, and also the claims of earlier runs of this host if it `recovers`.
+async fn claims(engine: &dyn Engine, name: &HeldName, recovers: bool, now: Timestamp) -> Pass {
+    let own = if recovers { recovered(engine, name).await } else { Pass::default() };
+    if let Err(stopped) = name.run().check() {
+        return own.and(stopped.into());
+    }
     // A recovery that fails again and again must not keep the claims of other hosts from being freed.
-    let mut reports = engine.free_ended_claims(now).await?;
-    reports.extend(own?);
-    Ok(Pass { reports, is_full: false })
+    own.and(engine.free_ended_claims(now).await)
+}
+
+async fn recovered(engine: &dyn Engine, name: &HeldName) -> Pass {
+    // If another run has taken over, the claims in the name of this host are those of its calls.
+    match name.confirm().await.and_then(|_| name.run().check()) {
+        Ok(()) => engine.free_own_claims().await,
+        Err(error) => error.into(),
+    }
 }
 
 async fn next(engine: &dyn Engine, task: &Task) -> Result<Option<Timestamp>, RecordError> {

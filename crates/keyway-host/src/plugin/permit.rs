@@ -62,16 +62,21 @@ impl Permits {
     /// While the plugin is quarantined, every caller gets a refusal in place of a permit, and its call then fails.
     /// Otherwise the caller would wait for ever for the permit of a call that hangs (decision H48).
     pub(crate) async fn acquire(&self, is_quarantined: impl Fn() -> bool) -> Permit {
+        self.acquire_unless(is_quarantined).await.unwrap_or_else(|| self.refuse())
+    }
+
+    /// Waits for a permit, in turn with all callers. Returns `None` if none is free and the plugin is quarantined.
+    pub(crate) async fn acquire_unless(&self, is_quarantined: impl Fn() -> bool) -> Option<Permit> {
         if let Some(permit) = self.try_acquire() {
-            return permit;
+            return Some(permit);
         }
-        let Some(permits) = &self.semaphore else { return Permit(None) };
+        let permits = self.semaphore.as_ref()?;
         let mut turn = pin!(Arc::clone(permits).acquire_owned());
         loop {
             match timeout(QUARANTINE_CHECK, &mut turn).await {
                 // The semaphore is never closed.
-                Ok(permit) => return permit.map(Permit::of).unwrap_or_default(),
-                Err(_) if is_quarantined() => return self.refuse(),
+                Ok(permit) => return Some(permit.map(Permit::of).unwrap_or_default()),
+                Err(_) if is_quarantined() => return None,
                 Err(_) => {}
             }
         }

@@ -11,14 +11,16 @@ use super::journal::{LENGTH, split};
 use super::key::{INDEX_KEY, PREFIX, Room};
 use super::sealed::SealedRecords;
 
-/// Counts the host's records that were resealed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Counts the host's records that were resealed, and names the stores that need older keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Resealed {
     /// The number of records that were under an older key, and are now under the first key of the ring.
     pub resealed: u64,
     /// The number of all records that were read.
     pub total: u64,
+    /// The names of the stores that need an older key of the host's ring. Rotate them before this key goes.
+    pub stores_to_rotate: Vec<String>,
 }
 
 impl SealedRecords {

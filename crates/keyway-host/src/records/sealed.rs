@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use keyway_core::Wiped;
+#[cfg(feature = "secrets")]
+use keyway_seal::KeyId;
 use keyway_seal::{KeyRing, token_len};
 use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Storage};
 use sha2::Sha256;
@@ -94,6 +96,12 @@ impl SealedRecords {
 
     pub(super) fn storage(&self) -> &dyn Storage {
         &*self.storage
+    }
+
+    /// Tells whether the host's ring has this key, and another one as its first.
+    #[cfg(feature = "secrets")]
+    pub(crate) fn is_older_key(&self, key: KeyId) -> bool {
+        key != self.keys.primary_id() && self.keys.contains(key)
     }
 
     pub(super) async fn commit(&self, batch: Batch) -> Result<CommitOutcome, RecordError> {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use keyway_core::{ErrorKind, Json, PluginError};
-use keyway_seal::{KeyRing, KeySource};
+use keyway_seal::{KeyId, KeyRing, KeySource};
 use keyway_secrets::{StoreError, StoreName};
 
 use super::error::StoresError;
@@ -158,6 +158,24 @@ impl Stores {
         Ok(HostedLayer::new(self, name, guarded))
     }
 
+    /// Removes a store from the host's list without asking its plugin, so that its name can be used again. For a store
+    /// whose data is gone, or whose creation or deletion can never be finished, for example because its configuration
+    /// is wrong (decision H326).
+    ///
+    /// Data that exists stays where it is: [`adopt`](Self::adopt) lists it again, with the same keys.
+    ///
+    /// # Errors
+    /// [`TransitionError::NoStore`]; [`TransitionError::InFlight`] while another call or another host works on the
+    /// store: try again later; [`StoresError::Record`].
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves the store listed or forgotten.
+    pub async fn forget(&self, name: &StoreName) -> Result<(), StoresError> {
+        let entry = self.entry(name).await?.ok_or_else(|| TransitionError::NoStore.of(name))?;
+        self.worker.submit(entry, Event::Forget, None).await?;
+        Ok(())
+    }
+
     /// Lists all stores, sorted by name.
     ///
     /// # Errors
@@ -174,6 +192,15 @@ impl Stores {
         }
         summaries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(summaries)
+    }
+
+    /// Lists the stores that need a key of which `is` is true.
+    pub(crate) async fn needing(&self, is: impl Fn(KeyId) -> bool) -> Result<Vec<String>, RecordError> {
+        let all = self.worker.journal.all().await?;
+        let needing = all
+            .into_iter()
+            .filter(|entry| entry.state.as_ref().is_some_and(|state| state.needed_keys().any(&is)));
+        Ok(needing.map(|entry| entry.fixed.name.to_string()).collect())
     }
 
     /// Finds the plugin, checks the configuration, and opens a handle to the store. If one of these steps fails, the
@@ -200,12 +227,16 @@ impl Stores {
         event: Event,
         live: &Live,
     ) -> Result<(), StoresError> {
+        let name = entry.fixed.name.clone();
         let mut submitted = self.worker.submit(entry, event, Some(live)).await?;
-        // A failure does not count if another host has finished the work.
-        let is_settled = submitted.entry.state.as_ref().is_some_and(|state| state.phase == Phase::Active);
-        match submitted.failures.pop() {
-            Some(error) if !is_settled => Err(error),
-            _ => Ok(()),
+        let phase = submitted.entry.state.as_ref().map(|state| state.phase);
+        match (submitted.failures.pop(), phase) {
+            // A failure does not count if another host has finished the work.
+            (_, Some(Phase::Active)) => Ok(()),
+            (Some(error), _) => Err(error),
+            // Another call took this caller's claim, so the plugin was not asked, and that call goes on.
+            (None, Some(Phase::Deleting)) => Err(TransitionError::InFlight.of(&name)),
+            (None, _) => Ok(()),
         }
     }
 

@@ -109,6 +109,7 @@ impl StoresError {
             Self::Refused { reason: TransitionError::BeingDeleted, .. } => StoreError::Deleted,
             Self::DataExists { .. } => StoreError::AlreadyInitialized,
             Self::Name(error) => error.into(),
+            Self::Refused { reason: TransitionError::InFlight, .. } => StoreError::Conflict { attempts: 1 },
             Self::Refused { .. } => StoreError::invalid("the request", self.to_string()),
             Self::MissingKeys { missing } => {
                 StoreError::WrongKey { what: "the store", sealed_by: missing.first().copied() }
@@ -133,7 +134,8 @@ mod tests {
     fn a_plugin_that_was_called_leaves_an_unknown_effect_if_its_result_is_not_stored() {
         for (was_asked, effect) in [(false, Effect::None), (true, Effect::Unknown)] {
             let because = FailedBecause::<StoreWorkflow>::Storage(RecordError::Contended);
-            let failed = Failed { because, record: "s".to_owned(), failures: Vec::new(), was_asked };
+            let record = "s".to_owned();
+            let failed = Failed { because, record, state: None, failures: Vec::new(), was_asked };
             let error = StoresError::from(failed);
             assert_eq!(error.effect(), effect);
             assert_eq!(error.into_store_error().effect(), effect);

@@ -74,6 +74,8 @@ pub(crate) enum Event {
     Delete { now: Timestamp },
     /// The plugin deleted all data.
     Deleted,
+    /// A caller wants the store off the host's list, without a call of the plugin.
+    Forget,
     /// The plugin failed, and may have done a part of the work.
     Failed { again: Again },
 }
@@ -142,7 +144,7 @@ pub(crate) fn step(
         (None, Event::Adopt { now, keys }) => {
             Ok(Step::to(StoreState::new(Phase::Adopting, keys, now)).then(Command::Find))
         }
-        (None, Event::Rotate { .. } | Event::Delete { .. } | Event::Resume { .. }) => {
+        (None, Event::Rotate { .. } | Event::Delete { .. } | Event::Resume { .. } | Event::Forget) => {
             Err(TransitionError::NoStore)
         }
         // Another host has finished the deletion.
@@ -172,14 +174,17 @@ fn step_existing(
             let next = again.now.plus(retries.wait(failures, again));
             Step::to(StoreState { failures, next, ..state.clone() })
         }
-        (_, Event::Resume { is_worker: true }) if standing != Standing::Free => {
+        // The call of the plugin under way may still make or move the data.
+        (_, Event::Resume { is_worker: true } | Event::Forget) if standing != Standing::Free => {
             return Err(TransitionError::InFlight);
         }
         (_, Event::Resume { .. }) => match state.resumption() {
             Some(command) => keep().then(command),
             None => keep(),
         },
-        (Deleting, Event::Deleted) | (Creating | Adopting, Event::NotInitialized) => Step::gone(),
+        (_, Event::Forget) | (Deleting, Event::Deleted) | (Creating | Adopting, Event::NotInitialized) => {
+            Step::gone()
+        }
         (_, Event::Delete { now }) => to(Deleting, now).then(Command::Delete),
         (Deleting, _) => return Err(TransitionError::BeingDeleted),
         (_, Event::Create { .. } | Event::Adopt { .. }) => return Err(TransitionError::Exists),

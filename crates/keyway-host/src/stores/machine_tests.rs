@@ -28,6 +28,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         any_keys().prop_map(|new_keys| Event::Rotated { new_keys }),
         Just(Event::Delete { now: now() }),
         Just(Event::Deleted),
+        Just(Event::Forget),
         Just(Event::Failed { again: Again { now: now(), retry_after: None, jitter: 0 } }),
     ]
 }
@@ -168,6 +169,18 @@ fn a_store_that_is_being_deleted_stays_so() {
     ] {
         assert_eq!(refusal(&deleting, event), Some(TransitionError::BeingDeleted));
     }
+}
+
+#[test]
+fn only_a_store_on_which_no_call_works_can_be_forgotten() {
+    let phases = [Phase::Creating, Phase::Adopting, Phase::Active, Phase::Rotating, Phase::Deleting];
+    for state in phases.map(|phase| StoreState::new(phase, vec![key(1)], now())) {
+        let forgotten = step_to(Some(&state), Standing::Free, Event::Forget).unwrap();
+        assert_eq!((forgotten.state, forgotten.command), (None, None));
+        let refused = step_to(Some(&state), Standing::Others, Event::Forget).err();
+        assert_eq!(refused, Some(TransitionError::InFlight));
+    }
+    assert_eq!(step_to(None, Standing::Free, Event::Forget).err(), Some(TransitionError::NoStore));
 }
 
 #[test]

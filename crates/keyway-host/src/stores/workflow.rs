@@ -223,7 +223,7 @@ impl StoreWorkflow {
 
 impl From<Failed<StoreWorkflow>> for StoresError {
     fn from(failed: Failed<StoreWorkflow>) -> Self {
-        let Failed { because, record, mut failures, was_asked } = failed;
+        let Failed { because, record, mut failures, was_asked, .. } = failed;
         let is_open = failures.first().is_some_and(|failure| failure.effect() == Effect::Unknown);
         match because {
             // The record stays, so a failure without an effect is not the whole truth.

@@ -1,6 +1,7 @@
 //! Does the work of every engine. Each step of a pure machine is stored before its command is carried out, and workers
 //! carry out due work.
 
+mod damage;
 mod health;
 mod hold;
 #[cfg(test)]

@@ -21,15 +21,45 @@ use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, Names,
 /// How many entries are read at a time. A pass over a lane begins at a random one of the entries that it read, so that
 /// several hosts do not all begin with the same entry.
 const WINDOW: usize = 128;
+/// A moment after the ends of all claims.
+const LATEST: Timestamp = Timestamp::from_milliseconds(u64::MAX);
 /// The maximum number of records of a lane that are worked on at a time, unless the plugin sets a lower limit.
 const MOST_AT_ONCE: usize = 8;
 
-/// The result of a pass over the due records of a lane.
+/// The result of a pass over the due records of a lane, or over claims.
 #[derive(Debug, Default)]
 pub(crate) struct Pass {
+    /// The reports of the work that ended, also if the pass failed.
     pub(crate) reports: Vec<WorkReport>,
+    /// The reason why records were left, if the storage engine failed.
+    pub(crate) failure: Option<RecordError>,
     /// Whether due work was left because no permit was free.
     pub(crate) is_full: bool,
+    /// Whether a damaged record was skipped. It stays due.
+    pub(crate) skips_damage: bool,
+}
+
+impl Pass {
+    fn ended(self, result: Result<(), RecordError>) -> Self {
+        Self { failure: result.err(), ..self }
+    }
+
+    /// Adds the result of another pass. The first failure is kept.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.reports.extend(other.reports);
+        Self {
+            reports: self.reports,
+            failure: self.failure.or(other.failure),
+            is_full: self.is_full || other.is_full,
+            skips_damage: self.skips_damage || other.skips_damage,
+        }
+    }
+}
+
+impl From<RecordError> for Pass {
+    fn from(error: RecordError) -> Self {
+        Self::default().ended(Err(error))
+    }
 }
 
 /// An engine, independent of its types. Its futures are boxed once for a pass, not for each step.
@@ -45,18 +75,18 @@ pub(crate) trait Engine: Send + Sync {
     fn tick(&self, now: Timestamp);
 
     /// Frees the claims of earlier runs of this host, and of ended calls of this run.
-    async fn free_own_claims(&self) -> Result<Vec<WorkReport>, RecordError>;
+    async fn free_own_claims(&self) -> Pass;
 
-    /// Frees the expired claims of every host.
-    async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError>;
+    /// Frees the expired claims of every host. A claim that ends too late for this host's clock is watched, too.
+    async fn free_ended_claims(&self, now: Timestamp) -> Pass;
 
     /// Works on the due records of a lane while there are free permits.
-    async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError>;
+    async fn work_off(&self, lane: &str, now: Timestamp) -> Pass;
 
     /// Returns the earliest moment at which work in this lane is due.
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError>;
 
-    /// Returns the earliest moment at which a claim of any host ends.
+    /// Returns the earliest moment at which a claim of any host ends, or now if the clock of a host seems wrong.
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError>;
 
     /// Counts the work that waits, and checks whether the plugins behind the lanes can be called.
@@ -77,26 +107,25 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         self.workflow.tick(now);
     }
 
-    async fn free_own_claims(&self) -> Result<Vec<WorkReport>, RecordError> {
-        let mut reports = Vec::new();
-        let latest = Timestamp::from_milliseconds(u64::MAX);
-        self.free_claims(&self.journal.own_host(), latest, &mut reports).await?;
-        self.end_lost_callers(&mut reports).await?;
-        Ok(reports)
+    async fn free_own_claims(&self) -> Pass {
+        let mut pass = Pass::default();
+        let freed = match self.free_claims(&self.journal.own_host(), LATEST, &mut pass).await {
+            Ok(()) => self.end_lost_callers(&mut pass).await,
+            failed => failed,
+        };
+        pass.ended(freed)
     }
 
-    async fn free_ended_claims(&self, now: Timestamp) -> Result<Vec<WorkReport>, RecordError> {
-        let (begun, mut reports) = (Instant::now(), Vec::new());
-        for (host, first) in self.journal.groups(Room::Claimed).await? {
-            if first <= now {
-                self.free_claims(&host, now, &mut reports).await?;
-            }
+    async fn free_ended_claims(&self, now: Timestamp) -> Pass {
+        let (begun, mut pass) = (Instant::now(), Pass::default());
+        let freed = self.free_all_ended(now, &mut pass).await;
+        if freed.is_ok() {
+            self.forget_ended(begun);
         }
-        self.forget_ended(begun);
-        Ok(reports)
+        pass.ended(freed)
     }
 
-    async fn work_off(&self, lane: &str, now: Timestamp) -> Result<Pass, RecordError> {
+    async fn work_off(&self, lane: &str, now: Timestamp) -> Pass {
         let (mut pass, mut running) = (Pass::default(), JoinSet::new());
         let started = self.start_due(lane, now, &mut pass, &mut running).await;
         // Work that is started is finished even if the storage engine failed meanwhile: an aborted call of a plugin may
@@ -105,7 +134,7 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
             // Panics of plugins are contained, so a panic that is ignored here is a fault of the engine itself.
             pass.reports.extend(done.ok());
         }
-        started.map(|()| pass)
+        pass.ended(started)
     }
 
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError> {
@@ -113,7 +142,9 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
     }
 
     async fn next_claim_end(&self) -> Result<Option<Timestamp>, RecordError> {
-        Ok(self.journal.groups(Room::Claimed).await?.into_iter().map(|(_, first)| first).min())
+        let now = self.clock.now();
+        let groups = self.journal.groups(Room::Claimed).await?;
+        Ok(groups.into_iter().map(|(_, first)| if self.is_too_late(first, now) { now } else { first }).min())
     }
 
     async fn health(&self, now: Timestamp) -> Result<EngineHealth, RecordError> {
@@ -123,11 +154,31 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
 
 impl<W: Workflow> Worker<W> {
     /// Reads the record of an entry in the index of work, and skips a damaged one.
-    async fn read(&self, listed: &Listed) -> Result<Option<Box<Entry<W>>>, RecordError> {
-        or_skipped::<W>(self.journal.confirmed(listed).await)
+    async fn read(&self, listed: &Listed, pass: &mut Pass) -> Result<Option<Box<Entry<W>>>, RecordError> {
+        let read = self.journal.confirmed(listed).await;
+        self.or_skipped(listed, read, pass)
     }
 
-    /// Starts the due work of a lane while there are free permits.
+    /// Skips a damaged record, so that it does not keep a pass from the others (decision H297).
+    fn or_skipped(
+        &self,
+        listed: &Listed,
+        read: Result<Option<Box<Entry<W>>>, RecordError>,
+        pass: &mut Pass,
+    ) -> Result<Option<Box<Entry<W>>>, RecordError> {
+        match read {
+            Err(error) if error.is_damage() => {
+                pass.skips_damage = true;
+                if self.warns_of(listed.address) {
+                    warn!(engine = W::ENGINE, error = %error.detail(), "a damaged record is skipped");
+                }
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
+    /// Starts the due work of a lane while there are free permits and the run does not drain.
     async fn start_due(
         self: &Arc<Self>,
         lane: &str,
@@ -136,7 +187,7 @@ impl<W: Workflow> Worker<W> {
         running: &mut JoinSet<WorkReport>,
     ) -> Result<(), RecordError> {
         let tag = self.journal.lane_tag(lane);
-        let mut after: Option<Listed> = None;
+        let (mut after, mut has_begun) = (None::<Listed>, false);
         loop {
             let (mut window, more) =
                 self.journal.until((Room::Due, &tag), now, after.as_ref(), WINDOW).await?;
@@ -147,7 +198,7 @@ impl<W: Workflow> Worker<W> {
             }
             let mut confirmed = 0;
             for listed in window {
-                let Some(entry) = self.read(&listed).await? else { continue };
+                let Some(entry) = self.read(&listed, pass).await? else { continue };
                 confirmed += 1;
                 if running.len() >= MOST_AT_ONCE
                     && let Some(done) = running.join_next().await
@@ -155,9 +206,16 @@ impl<W: Workflow> Worker<W> {
                     pass.reports.extend(done.ok());
                 }
                 let permit = match self.workflow.guard(lane) {
+                    // Waits in turn, so that callers that want every permit do not keep the lane from all of them.
+                    Some(guard) if !has_begun => {
+                        guard.permits().acquire_unless(|| guard.is_quarantined()).await
+                    }
                     Some(guard) => guard.permits().try_acquire(),
                     None => Some(Permit::default()),
                 };
+                if self.run.drains() {
+                    return Ok(());
+                }
                 let Some(permit) = permit else {
                     pass.is_full = true;
                     break;
@@ -166,6 +224,7 @@ impl<W: Workflow> Worker<W> {
                     pass.reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
                     continue;
                 };
+                has_begun = true;
                 let worker = Arc::clone(self);
                 running.spawn(async move {
                     let taken_up = report(&entry, WorkOutcome::LeasedElsewhere);
@@ -185,13 +244,16 @@ impl<W: Workflow> Worker<W> {
     ///
     /// If a record fails, the others follow all the same. The first such failure is returned at the end, because only
     /// another recovery takes up the record. A damaged record is skipped.
-    async fn end_lost_callers(&self, reports: &mut Vec<WorkReport>) -> Result<(), RecordError> {
+    async fn end_lost_callers(&self, pass: &mut Pass) -> Result<(), RecordError> {
         let Some(names) = W::callers_of(&self.run.host) else { return Ok(()) };
         let (mut after, mut all_ended) = (None::<Listed>, Ok(()));
         loop {
             let (window, more) = self.journal.under(&names, after.as_ref(), WINDOW).await?;
             for listed in &window {
-                let ended = self.end_lost_caller(&names, listed, reports).await;
+                if self.run.drains() {
+                    return all_ended;
+                }
+                let ended = self.end_lost_caller(&names, listed, pass).await;
                 all_ended = all_ended.and(ended);
             }
             if !more {
@@ -205,36 +267,42 @@ impl<W: Workflow> Worker<W> {
         &self,
         names: &Names<'_>,
         listed: &Listed,
-        reports: &mut Vec<WorkReport>,
+        pass: &mut Pass,
     ) -> Result<(), RecordError> {
-        let read = or_skipped(self.journal.confirmed_under(names, listed).await)?;
-        let Some(entry) = read else { return Ok(()) };
+        let read = self.journal.confirmed_under(names, listed).await;
+        let Some(entry) = self.or_skipped(listed, read, pass)? else { return Ok(()) };
         let now = self.clock.now();
         let Some(event) = self.workflow.caller_lost(&entry.fixed, &self.run, now) else { return Ok(()) };
         let taken_up = report(&entry, WorkOutcome::LeasedElsewhere);
         match self.submit(entry, event, None).await {
             Err(Failed { because: FailedBecause::Storage(error), .. }) => Err(error),
             ended => {
-                reports.push(WorkReport { outcome: outcome_of(ended), ..taken_up });
+                pass.reports.push(WorkReport { outcome: outcome_of(ended), ..taken_up });
                 Ok(())
             }
         }
     }
 
+    async fn free_all_ended(&self, now: Timestamp, pass: &mut Pass) -> Result<(), RecordError> {
+        for (host, first) in self.journal.groups(Room::Claimed).await? {
+            if first <= now {
+                self.free_claims(&host, now, pass).await?;
+            } else if self.is_too_late(first, now) {
+                self.free_claims(&host, LATEST, pass).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the claims of a host that end by `now`. If a claim no longer counts, its record is put back into its lane.
-    async fn free_claims(
-        &self,
-        host: &NameTag,
-        now: Timestamp,
-        reports: &mut Vec<WorkReport>,
-    ) -> Result<(), RecordError> {
+    async fn free_claims(&self, host: &NameTag, now: Timestamp, pass: &mut Pass) -> Result<(), RecordError> {
         let mut after: Option<Listed> = None;
         loop {
             let (claimed, more) =
                 self.journal.until((Room::Claimed, host), now, after.as_ref(), WINDOW).await?;
             after = claimed.last().cloned();
             for listed in &claimed {
-                let Some(mut entry) = self.read(listed).await? else { continue };
+                let Some(mut entry) = self.read(listed, pass).await? else { continue };
                 let hold = self.hold(entry.address);
                 let runs = |claim: &Claim| claim.run == self.run.number && claim.ends() > self.clock.now();
                 if hold.is_none() && entry.claim.as_ref().is_some_and(runs) {
@@ -243,7 +311,7 @@ impl<W: Workflow> Worker<W> {
                     continue;
                 }
                 if self.standing(&entry, None, hold.is_some()) != Standing::Free {
-                    reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
+                    pass.reports.push(report(&entry, WorkOutcome::LeasedElsewhere));
                     continue;
                 }
                 let freed = Change::to(entry.state.clone());
@@ -254,19 +322,6 @@ impl<W: Workflow> Worker<W> {
                 return Ok(());
             }
         }
-    }
-}
-
-/// Skips a damaged record, so that it does not keep a pass from the others (decision H297).
-fn or_skipped<W: Workflow>(
-    read: Result<Option<Box<Entry<W>>>, RecordError>,
-) -> Result<Option<Box<Entry<W>>>, RecordError> {
-    match read {
-        Err(error) if error.is_damage() => {
-            warn!(engine = W::ENGINE, error = %error.detail(), "a damaged record is skipped");
-            Ok(None)
-        }
-        read => read,
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Failed<W: Workflow> {
     pub(crate) because: FailedBecause<W>,
     /// The id of the record, as reports name it.
     pub(crate) record: String,
+    /// The state of the record, as far as it is known.
+    pub(crate) state: Option<W::State>,
     /// Earlier failures of the plugin, in order.
     pub(crate) failures: Vec<W::Failure>,
     /// Whether the plugin was called at all.
@@ -333,8 +335,9 @@ impl<W: Workflow> Course<'_, W> {
     }
 
     fn failed(&mut self, because: FailedBecause<W>) -> Failed<W> {
-        let record = W::record_id(&self.entry);
-        Failed { because, record, failures: std::mem::take(&mut self.failures), was_asked: self.was_asked }
+        let (record, state) = (W::record_id(&self.entry), self.entry.state.clone());
+        let (failures, was_asked) = (std::mem::take(&mut self.failures), self.was_asked);
+        Failed { because, record, state, failures, was_asked }
     }
 }
 

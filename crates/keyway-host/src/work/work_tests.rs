@@ -9,7 +9,6 @@ use keyway_core::codec::{Malformed, Reader};
 use keyway_core::{Clock, Timestamp};
 use keyway_seal::{Key, KeyRing};
 use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
-use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::pass::Engine;
@@ -23,6 +22,8 @@ use crate::records::{
 };
 
 const CLAIM: Duration = Duration::from_secs(60);
+/// How long a call may wait for a thread, how long it may take, and the grace after it.
+const CALL: Duration = Duration::from_secs(20);
 
 #[derive(Clone, Debug, PartialEq)]
 enum State {
@@ -57,7 +58,7 @@ struct Toy {
 
 impl Default for Toy {
     fn default() -> Self {
-        let limits = Limits::default().with_stall(CLAIM / 2).with_lease_grace(CLAIM / 2);
+        let limits = Limits::default().with_deadline(CALL).with_stall(CALL).with_lease_grace(CALL);
         let [asked, finished, undone] = <[Arc<AtomicU32>; 3]>::default();
         Self { takes: Duration::ZERO, limits, asked, finished, undone }
     }
@@ -199,24 +200,34 @@ impl Workflow for Toy {
 
 /// The runtime's clock, which tests advance.
 #[derive(Debug)]
-struct RuntimeClock(Instant);
+struct RuntimeClock {
+    begun: Instant,
+    ahead: Duration,
+}
 
 impl Clock for RuntimeClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_milliseconds(1_800_000_000_000).plus(self.0.elapsed())
+        Timestamp::from_milliseconds(1_800_000_000_000).plus(self.begun.elapsed() + self.ahead)
     }
 }
 
 async fn worker(storage: &Arc<dyn Storage>, keys: &KeyRing, host: &str, toy: Toy) -> Arc<Worker<Toy>> {
+    worker_ahead(Duration::ZERO, storage, keys, host, toy).await
+}
+
+/// Makes a worker whose clock is ahead.
+async fn worker_ahead(
+    ahead: Duration,
+    storage: &Arc<dyn Storage>,
+    keys: &KeyRing,
+    host: &str,
+    toy: Toy,
+) -> Arc<Worker<Toy>> {
     let records = Arc::new(SealedRecords::open(Arc::clone(storage), keys.clone()).await.unwrap());
-    let run = Run {
-        host: host.into(),
-        number: u64::from(host.as_bytes()[0]),
-        stopped: Arc::default(),
-        woken: Arc::new(Notify::new()),
-    };
+    let run = Run::new(host.into(), u64::from(host.as_bytes()[0]));
     let journal = Journal::new(records, Arc::clone(&run.host));
-    Arc::new(Worker::new(toy, journal, Arc::new(RuntimeClock(Instant::now())), run))
+    let clock = Arc::new(RuntimeClock { begun: Instant::now(), ahead });
+    Arc::new(Worker::new(toy, journal, clock, run))
 }
 
 fn ring() -> KeyRing {
@@ -241,12 +252,18 @@ async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
     for _ in 0..50 {
         tokio::time::sleep(CLAIM / 6).await;
         let now = other.clock.now();
-        other.free_ended_claims(now).await.unwrap();
-        let pass = other.work_off("toy", now).await.unwrap();
+        other.free_ended_claims(now).await;
+        let pass = other.work_off("toy", now).await;
         assert!(pass.reports.is_empty(), "{pass:?}");
     }
     assert_eq!(working.await.unwrap(), Some("the answer"));
     assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_covers_the_wait_for_a_thread_and_the_call() {
+    let one = worker(&(Arc::new(Memory::new()) as Arc<dyn Storage>), &ring(), "one", Toy::default()).await;
+    assert_eq!(one.claim(&Command::Work).lasts, CALL + CALL + CALL);
 }
 
 /// Shows that another host takes over the work of a caller that is gone, once the claim was unchanged for its whole
@@ -263,8 +280,8 @@ async fn work_that_was_given_up_is_taken_over() {
         tokio::time::sleep(CLAIM / 6).await;
         taken_after += 1;
         let now = other.clock.now();
-        other.free_ended_claims(now).await.unwrap();
-        if let [done] = &other.work_off("toy", now).await.unwrap().reports[..] {
+        other.free_ended_claims(now).await;
+        if let [done] = &other.work_off("toy", now).await.reports[..] {
             assert!(matches!(done.outcome, WorkOutcome::Settled), "{done:?}");
             break;
         }
@@ -273,7 +290,34 @@ async fn work_that_was_given_up_is_taken_over() {
     assert!((11..=14).contains(&taken_after), "{taken_after}");
 }
 
-/// Shows that a failure of the storage engine does not cut off the calls of plugins that are under way.
+/// Shows that another host takes over such work also if the clock of its owner was ahead.
+#[tokio::test(start_paused = true)]
+async fn work_that_was_given_up_by_a_host_whose_clock_was_ahead_is_taken_over() {
+    let (storage, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
+    let (other, ahead) =
+        (worker(&storage, &keys, "two", Toy::default()).await, Duration::from_secs(24 * 3600));
+    let slow = Toy { takes: CLAIM * 10, ..Toy::default() };
+    let one = worker_ahead(ahead, &storage, &keys, "one", slow).await;
+    assert!(tokio::time::timeout(CLAIM / 10, one.submit(begin(), Event::Begin, None)).await.is_err());
+    let mut taken_after = 0;
+    loop {
+        tokio::time::sleep(CLAIM / 6).await;
+        taken_after += 1;
+        let now = other.clock.now();
+        assert!(other.next_claim_end().await.unwrap().is_none_or(|end| end <= now));
+        other.free_ended_claims(now).await;
+        if let [done] = &other.work_off("toy", now).await.reports[..] {
+            assert!(matches!(done.outcome, WorkOutcome::Settled), "{done:?}");
+            break;
+        }
+        assert!(taken_after < 10);
+    }
+    // The other host waits for the duration of the claim once.
+    assert!((6..=8).contains(&taken_after), "{taken_after}");
+}
+
+/// Shows that a failure of the storage engine neither cuts off the calls of plugins that are under way, nor hides their
+/// reports.
 #[tokio::test(start_paused = true)]
 async fn work_that_is_started_is_finished_when_the_storage_engine_fails() {
     let (inner, keys): (Arc<dyn Storage>, _) = (Arc::new(Memory::new()), ring());
@@ -289,7 +333,8 @@ async fn work_that_is_started_is_finished_when_the_storage_engine_fails() {
     let [asked, finished] = [&toy.asked, &toy.finished].map(Arc::clone);
     let one = worker(&storage, &keys, "one", toy).await;
     failing.0.end_after(1, Fault::EndsBefore);
-    assert!(one.work_off("toy", one.clock.now()).await.is_err());
+    let pass = one.work_off("toy", one.clock.now()).await;
+    assert!(pass.failure.is_some() && !pass.reports.is_empty(), "{pass:?}");
     assert_eq!([asked, finished].map(|count| count.load(Ordering::SeqCst)), [1, 1]);
 }
 

@@ -1,5 +1,6 @@
 //! Holds the state of an engine's worker, which is shared by the worker's steps and passes.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use keyway_core::{Clock, Timestamp};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::damage::WarnedOf;
 use super::hold::{Hold, Holds};
 use super::limits::Limits;
 use super::retry::Again;
@@ -23,9 +25,21 @@ pub(crate) struct Run {
     /// A number that no other run has.
     pub(crate) number: u64,
     /// Set when this run stops working.
-    pub(crate) stopped: Arc<OnceLock<Stopped>>,
+    stopped: Arc<OnceLock<Stopped>>,
+    /// Set while [`Host::run`](crate::Host::run) waits for plugin calls at its end.
+    drains: Arc<AtomicBool>,
     /// Wakes [`Host::run`](crate::Host::run), because work may be due earlier than the loop expects.
     pub(crate) woken: Arc<Notify>,
+}
+
+/// The time in which a run begins no due work.
+#[derive(Debug)]
+pub(crate) struct Drain(Arc<AtomicBool>);
+
+impl Drop for Drain {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }
 
 /// The reason why a run has stopped working.
@@ -38,6 +52,22 @@ pub(crate) enum Stopped {
 }
 
 impl Run {
+    pub(crate) fn new(host: Arc<str>, number: u64) -> Self {
+        let (stopped, drains, woken) = (Arc::default(), Arc::default(), Arc::new(Notify::new()));
+        Self { host, number, stopped, drains, woken }
+    }
+
+    /// Tells whether no due work may be begun.
+    pub(crate) fn drains(&self) -> bool {
+        self.drains.load(Ordering::SeqCst)
+    }
+
+    /// Lets no due work begin while the returned value lives.
+    pub(crate) fn drain(&self) -> Drain {
+        self.drains.store(true, Ordering::SeqCst);
+        Drain(Arc::clone(&self.drains))
+    }
+
     /// Returns the reason why the run has stopped working, if it has.
     pub(crate) fn stopped(&self) -> Option<Stopped> {
         self.stopped.get().copied()
@@ -67,6 +97,7 @@ pub(crate) struct Worker<W: Workflow> {
     pub(crate) run: Run,
     holds: Arc<Holds>,
     seen_claims: Mutex<SeenClaims>,
+    warned_of: Mutex<WarnedOf>,
 }
 
 /// Keeps the hold and the permit of a plugin call until the call ends, even if its caller goes
@@ -81,7 +112,8 @@ pub(crate) struct Working {
 
 impl<W: Workflow> Worker<W> {
     pub(crate) fn new(workflow: W, journal: Journal<W>, clock: Arc<dyn Clock>, run: Run) -> Self {
-        Self { workflow, journal, clock, run, holds: Arc::default(), seen_claims: Mutex::default() }
+        let (holds, seen_claims, warned_of) = (Arc::default(), Mutex::default(), Mutex::default());
+        Self { workflow, journal, clock, run, holds, seen_claims, warned_of }
     }
 
     /// Holds a record, unless another call of this run holds it.
@@ -91,11 +123,22 @@ impl<W: Workflow> Worker<W> {
 
     /// Makes a claim of this run that begins now. The claim lasts longer than the plugin may take for this command.
     pub(super) fn claim(&self, command: &W::Command) -> Claim {
-        let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
-        let longest = if W::is_long(command) { deadline.max(stall) } else { deadline };
-        let now = self.clock.now();
-        let lasts = longest.saturating_add(lease_grace);
+        let (now, lasts) = (self.clock.now(), self.claim_lasts(W::is_long(command)));
         Claim { host: Arc::clone(&self.run.host), run: self.run.number, made: now, from: now, lasts }
+    }
+
+    /// Returns how long a claim of this run lasts. A call may first wait for a thread for as long as its deadline
+    /// (decision H312).
+    fn claim_lasts(&self, is_long: bool) -> Duration {
+        let Limits { deadline, stall, lease_grace, .. } = *self.workflow.limits();
+        let longest = if is_long { deadline.max(stall) } else { deadline };
+        deadline.saturating_add(longest).saturating_add(lease_grace)
+    }
+
+    /// Tells whether a claim ends so late that the clock of its owner must be ahead. The difference to twice the
+    /// duration of this host's own claims allows for clocks that differ a little.
+    pub(super) fn is_too_late(&self, ends: Timestamp, now: Timestamp) -> bool {
+        ends > now.plus(self.claim_lasts(true).saturating_mul(2))
     }
 
     /// Tells who works on a record. `own` is the claim that the caller made.
@@ -125,6 +168,11 @@ impl<W: Workflow> Worker<W> {
     /// Forgets claims of other hosts that were last seen long before the pass that began at `pass`.
     pub(super) fn forget_ended(&self, pass: Instant) {
         self.seen_claims().forget_ended(pass, Instant::now());
+    }
+
+    /// Tells whether to warn about a damaged record now.
+    pub(super) fn warns_of(&self, record: Address) -> bool {
+        self.warned_of.lock().unwrap_or_else(PoisonError::into_inner).is_due(record, Instant::now())
     }
 
     fn seen_claims(&self) -> std::sync::MutexGuard<'_, SeenClaims> {

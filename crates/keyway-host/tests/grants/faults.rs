@@ -222,6 +222,20 @@ async fn a_grant_that_cannot_be_stored_is_revoked() {
     }
 }
 
+#[tokio::test]
+async fn a_revocation_that_cannot_be_stored_says_that_it_is_repeated() {
+    let (storage, keys, world) = (memory(), ring(), World::plain());
+    let grants = host(&storage, &keys, service(&world)).started().await;
+    let handed = granted(grants.request(&svc(), plain_request("joe")).await);
+    // The intent of the revocation can be stored. The next commit, which removes the grant, fails.
+    let failing = host(&dying(&storage, 1, false, false), &keys, service(&world)).started().await;
+    let error = failing.revoke(handed.grant, user("joe")).await.unwrap_err();
+    assert!(matches!(error, GrantsError::NotStored { disposal: Disposal::ToBeRevoked, .. }), "{error}");
+    assert!(!error.to_string().contains("could not be revoked"), "{error}");
+    assert!(!error.user_message().contains("was discarded"), "{}", error.user_message());
+    assert_eq!((world.credentials(), only_grant(&grants).await.state.phase), (0, Phase::Revoking));
+}
+
 /// An issuer that cannot even return its capabilities.
 #[derive(Debug)]
 struct Speechless;

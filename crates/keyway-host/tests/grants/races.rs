@@ -8,7 +8,7 @@ use keyway_host::WorkOutcome;
 use keyway_host::grants::{Decision, Disposal, GrantOutcome, GrantsError, Isolation, Phase, TransitionError};
 use keyway_issuers::{Capabilities, IntentId};
 use keyway_storage::{FaultyStorage, Sqlite, Storage};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::world::*;
 
@@ -132,7 +132,7 @@ async fn a_record_that_another_host_holds_is_left_to_it_until_its_lease_ran_out(
     let clock = Arc::new(TestClock::default());
     // The claims are short, because a host that waits for a claim uses a clock that tests cannot set.
     let limits =
-        limits().with_deadline(Duration::from_millis(300)).with_lease_grace(Duration::from_millis(100));
+        limits().with_deadline(Duration::from_millis(150)).with_lease_grace(Duration::from_millis(100));
     let start = |name| {
         host(&storage, &keys, service(&world)).name(name).grant_limits(limits).clock(Arc::clone(&clock) as _)
     };
@@ -159,6 +159,14 @@ async fn overtaken(
     capabilities: Capabilities,
     forget: bool,
 ) -> (Arc<World>, Started, Result<GrantOutcome, GrantsError>) {
+    let (world, b, asked) = overtaking(capabilities, forget).await;
+    (world, b, asked.await.unwrap())
+}
+
+async fn overtaking(
+    capabilities: Capabilities,
+    forget: bool,
+) -> (Arc<World>, Started, JoinHandle<Result<GrantOutcome, GrantsError>>) {
     let (storage, keys, world) = (memory(), ring(), World::new(capabilities));
     world.set(Request::Slow);
     let a = host(&storage, &keys, service(&world)).started().await;
@@ -170,7 +178,7 @@ async fn overtaken(
     if forget {
         b.decide(&user("joe").user, worked[0].record.parse().unwrap(), Decision::NothingThere).await.unwrap();
     }
-    (world, b, asked.await.unwrap())
+    (world, b, asked)
 }
 
 #[tokio::test]
@@ -191,6 +199,30 @@ async fn a_late_credential_that_nobody_expects_any_more_is_revoked() {
     let error = answer.unwrap_err();
     assert!(matches!(error, GrantsError::Overtaken { disposal: Disposal::Revoked, .. }), "{error}");
     assert!(world.credentials() == 0 && b.list(&user("joe").user).await.unwrap().is_empty());
+}
+
+/// Tests a host that dies while it revokes a late credential.
+#[tokio::test]
+async fn a_late_credential_that_is_not_revoked_yet_has_a_record() {
+    let (world, b, asked) = overtaking(Capabilities::MINIMAL, true).await;
+    world.change(|world| world.hanging_revocations = true);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    asked.abort();
+    assert!(asked.await.unwrap_err().is_cancelled());
+    world.change(|world| world.hanging_revocations = false);
+    assert_eq!(b.list(&user("joe").user).await.unwrap()[0].state.phase, Phase::Revoking);
+    b.recover().await.unwrap();
+    assert!(world.credentials() == 0 && b.list(&user("joe").user).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_late_credential_whose_revocation_fails_is_revoked_later() {
+    let (world, b, asked) = overtaking(Capabilities::MINIMAL, true).await;
+    world.change(|world| world.revocations_to_fail = 1);
+    let error = asked.await.unwrap().unwrap_err();
+    assert!(matches!(error, GrantsError::Overtaken { disposal: Disposal::ToBeRevoked, .. }), "{error}");
+    assert!(!error.user_message().contains("was discarded"), "{}", error.user_message());
+    assert_eq!(b.list(&user("joe").user).await.unwrap()[0].state.phase, Phase::Revoking);
 }
 
 #[tokio::test]

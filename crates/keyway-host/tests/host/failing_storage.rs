@@ -7,19 +7,24 @@ use std::time::Duration;
 use keyway_host::grants::Phase;
 use keyway_issuers::Capabilities;
 use keyway_storage::{
-    Batch, CommitOutcome, KeyRange, Layered, Memory, Page, Storage, StorageError, StorageLayer,
+    Batch, CommitOutcome, Expectation, KeyRange, Layered, Memory, Page, Record, Storage, StorageError,
+    StorageLayer,
 };
 
 use crate::run::running;
 use crate::world::*;
 
-/// An engine whose scans or commits fail while a flag is set.
+/// The beginning of the keys of grants.
+const GRANTS: &[u8] = b"keyway-host\0\x03\x01";
+
+/// An engine whose scans or commits fail while a flag is set, and that counts the reads of grants.
 #[derive(Debug, Default)]
 struct Failing {
     memory: Memory,
     scans_fail: AtomicBool,
     commits_fail: AtomicBool,
     failed_commits: AtomicUsize,
+    reads_of_grants: AtomicUsize,
 }
 
 fn failure() -> StorageError {
@@ -31,6 +36,13 @@ impl StorageLayer for Failing {
 
     fn inner(&self) -> &Memory {
         &self.memory
+    }
+
+    async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
+        if key.starts_with(GRANTS) {
+            self.reads_of_grants.fetch_add(1, Ordering::SeqCst);
+        }
+        self.memory.get(key).await
     }
 
     async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
@@ -97,6 +109,30 @@ async fn work_that_cannot_be_stored_waits() {
     let failed = engine.0.failed_commits.load(Ordering::SeqCst);
     assert!((1..5).contains(&failed), "{failed}");
     engine.0.commits_fail.store(false, Ordering::SeqCst);
+    until("it is revoked", || world.credentials() == 0).await;
+    end.send(()).unwrap();
+    run.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_record_that_is_due_is_not_read_without_a_pause() {
+    let engine = Arc::new(Layered(Failing::default()));
+    let storage: Arc<dyn Storage> = Arc::clone(&engine) as _;
+    let (world, clock) = (World::plain(), Arc::new(TestClock::default()));
+    let built = host(&storage, &ring(), service(&world)).clock(Arc::clone(&clock) as _);
+    let host = built.start().await.unwrap();
+    let issued = granted(host.grants().request(&svc(), plain_request("joe")).await);
+    world.change(|world| world.revocations_to_fail = 1);
+    host.grants().revoke(issued.grant, user("joe")).await.unwrap_err();
+    let found = storage.scan(&KeyRange::prefix(GRANTS), None, 9).await.unwrap().entries.remove(0);
+    let _ = storage.commit(Batch::new().put(found.key.clone(), "damaged", Expectation::Any)).await.unwrap();
+    clock.advance(Duration::from_secs(120));
+    let (end, run) = running(&host);
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let reads = engine.0.reads_of_grants.swap(0, Ordering::SeqCst);
+    assert!((2..20).contains(&reads), "{reads}");
+    // The record is restored from a backup.
+    let _ = storage.commit(Batch::new().put(found.key, found.value, Expectation::Any)).await.unwrap();
     until("it is revoked", || world.credentials() == 0).await;
     end.send(()).unwrap();
     run.await.unwrap().unwrap();

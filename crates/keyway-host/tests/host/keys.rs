@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyway_core::{Plugins, plugins};
 use keyway_host::{Host, HostError, RecordError};
 use keyway_seal::KeyRing;
-use keyway_secrets::StoreName;
+use keyway_secrets::{Progress, SecretStore, StoreName};
 use keyway_storage::{Batch, Expectation, KeyRange, Storage};
 
 use crate::world::*;
@@ -39,7 +39,7 @@ async fn records_are_sealed_anew_and_the_old_keys_can_go() {
     let host = start(&storage, &new.with_retiring(&old), &of_stores, &world).await.unwrap();
     // There are four records: the index key, the name of the host, the store and the grant. All are resealed.
     let done = host.reseal().await.unwrap();
-    assert_eq!((done.resealed, done.total), (4, 4));
+    assert_eq!((done.resealed, done.total, done.stores_to_rotate), (4, 4, Vec::new()));
     let again = host.reseal().await.unwrap();
     assert_eq!((again.resealed, again.total), (0, 4));
     drop(host);
@@ -71,4 +71,24 @@ async fn a_damaged_record_does_not_keep_the_others_under_the_old_keys() {
     let host = start(&storage, &new, &of_stores, &world).await.unwrap();
     host.grants().revoke(issued.grant, user("joe")).await.unwrap();
     assert_eq!(world.credentials(), 0);
+}
+
+/// Tests stores that use the host's own keys. Resealing the host's records does not change them.
+#[tokio::test]
+async fn a_store_that_needs_an_old_key_is_named_until_it_is_rotated() {
+    let (storage, world, name) = (memory(), World::plain(), StoreName::new("web").unwrap());
+    let (old, new) = (ring(), ring());
+    let start = |keys: &KeyRing| {
+        let registry = PLUGINS.registry().unwrap();
+        let built = Host::builder(registry, Arc::clone(&storage), keys.clone());
+        built.takeover_after(std::time::Duration::ZERO).service(service(&world)).start()
+    };
+    let host = start(&old).await.unwrap();
+    host.stores().create(&name, "generic", serde_json::json!({}), &old).await.unwrap();
+    let host = start(&new.with_retiring(&old)).await.unwrap();
+    assert_eq!(host.reseal().await.unwrap().stores_to_rotate, ["web"]);
+    let store = host.stores().open(&name).await.unwrap();
+    store.rotate(&new, &|_: Progress| ()).await.unwrap();
+    assert_eq!(host.reseal().await.unwrap().stores_to_rotate, [""; 0]);
+    start(&new).await.unwrap().stores().open(&name).await.unwrap();
 }

@@ -2,6 +2,7 @@
 //!
 //! See decision R6.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,4 +62,32 @@ async fn lanes_without_a_service_are_reported() {
     let health = host.health().await.unwrap();
     let engine = health.engines.iter().find(|engine| engine.engine == "grants").unwrap();
     assert_eq!((engine.due, engine.unowned_lanes), (1, 1));
+}
+
+/// Tests an issuer that works on one call at a time, while more callers than one want it all the time.
+#[tokio::test(start_paused = true)]
+async fn callers_do_not_keep_due_work_from_an_issuer_with_few_permits() {
+    let world = World::new(Capabilities::MINIMAL.max_concurrency(NonZero::<usize>::MIN));
+    let clock = Arc::new(TestClock::default());
+    let built = host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _);
+    let host = built.start().await.unwrap();
+    let issued = granted(host.grants().request(&svc(), plain_request("joe")).await);
+    world.change(|world| world.revocations_to_fail = 1);
+    host.grants().revoke(issued.grant, user("joe")).await.unwrap_err();
+    world.set(Request::Slow);
+    let mut callers = tokio::task::JoinSet::new();
+    for number in 0..3 {
+        let (grants, who) = (host.grants().clone(), format!("user-{number}"));
+        callers.spawn(async move {
+            loop {
+                granted(grants.request(&svc(), plain_request(&who)).await);
+            }
+        });
+    }
+    clock.advance(Duration::from_secs(120));
+    let (end, run) = crate::run::running(&host);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(host.grants().list(&user("joe").user).await.unwrap().is_empty());
+    end.send(()).unwrap();
+    run.await.unwrap().unwrap();
 }

@@ -114,3 +114,27 @@ async fn a_panic_of_the_observer_does_not_end_the_loop_and_the_end_is_bounded() 
     run.await.unwrap().unwrap();
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
 }
+
+/// Tests that the end waits for the calls of due work that are under way, and begins no others.
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_ends_begins_no_other_due_work() {
+    let (world, clock) = (World::plain(), Arc::new(TestClock::default()));
+    let built = host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _);
+    let host = built.start().await.unwrap();
+    world.change(|world| world.revocations_to_fail = 40);
+    for number in 0..40 {
+        let who = format!("user-{number}");
+        let issued = granted(host.grants().request(&svc(), plain_request(&who)).await);
+        host.grants().revoke(issued.grant, user(&who)).await.unwrap_err();
+    }
+    world.change(|world| world.hanging_revocations = true);
+    clock.advance(Duration::from_secs(120));
+    let (end, run) = running(&host);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    end.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!run.is_finished() && world.credentials() == 40);
+    world.change(|world| world.hanging_revocations = false);
+    run.await.unwrap().unwrap();
+    assert_eq!(world.credentials(), 32, "eight calls were under way");
+}

@@ -8,6 +8,7 @@ use keyway_secrets::{SecretStore, StoreError};
 use keyway_storage::{Fault, FaultyStorage, Storage};
 use serde_json::json;
 
+use crate::scripted::{Script, script};
 use crate::world::*;
 
 #[tokio::test]
@@ -76,11 +77,12 @@ async fn a_deletion_that_comes_late_does_not_delete_the_next_store() {
             }
             let inherited = FaultyStorage::over(&world.storage).into_engine();
             let made = Arc::new(AtomicBool::new(false));
-            // Another host finishes the deletion, and makes a new store of the same name.
+            // Another host finishes the deletion, and makes a new store of the same name. It does not recover, because
+            // `late` has taken the name that both hosts have.
             let event = {
                 let (other, keys, made) = (other.clone(), world.keys.clone(), Arc::clone(&made));
                 async move {
-                    if other.finish(&keys).await > 0 {
+                    if !other.an_hour_later(&keys).await.is_empty() {
                         let heir = other.create(&name("s"), "generic", json!({}), &keys).await.unwrap();
                         put(&heir, "new", "1").await;
                         made.store(true, Ordering::SeqCst);
@@ -111,4 +113,33 @@ async fn a_deletion_that_comes_late_does_not_delete_the_next_store() {
         }
         assert!(times_made > 3, "only {times_made}");
     }
+}
+
+/// Tests two deletions at the same time. The second takes the claim of the first, and fails.
+#[tokio::test]
+async fn a_deletion_succeeds_only_if_the_store_is_deleted() {
+    let mut times_left = 0;
+    for operations in 0.. {
+        let world = World::new();
+        let watched = FaultyStorage::over(&world.storage).into_engine();
+        let stores = world.start_on(Arc::clone(&watched) as Arc<dyn Storage>).await;
+        let first = world.create_scripted(&stores, "deleted-twice").await.unwrap();
+        let second = stores.open_with(&name("deleted-twice"), &world.keys).await.unwrap();
+        watched.0.before_operation(operations, async move {
+            script("deleted-twice", Script::Stays(1));
+            let _ = second.marked_for_delete().await;
+            script("deleted-twice", Script::Stays(0));
+        });
+        let ended = first.marked_for_delete().await;
+        let is_left = !stores.list().await.unwrap().is_empty();
+        assert_eq!(ended.is_err(), is_left, "before operation {operations}: {ended:?}");
+        if let Err(error) = ended {
+            times_left += 1;
+            assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
+        }
+        if watched.0.has_planned_events() {
+            break;
+        }
+    }
+    assert!(times_left > 0);
 }

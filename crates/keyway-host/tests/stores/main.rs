@@ -2,6 +2,7 @@
 
 mod creation;
 mod deletion;
+mod forgetting;
 mod life;
 mod quarantine;
 mod rotation;

@@ -30,6 +30,8 @@ pub(crate) enum Script {
     Unavailable(u32),
     /// The store refuses to be made.
     Refuses(u32),
+    /// The store cannot be deleted.
+    Stays(u32),
     /// A rotation fails with an error that panics when it is printed.
     Unprintable(u32),
 }
@@ -91,6 +93,11 @@ impl SecretStoreLayer for ScriptedStore {
             && self.plays(|script| if let Script::Refuses(left) = script { Some(left) } else { None })
         {
             return Err(StoreError::not_ready("the mount", "it is full"));
+        }
+        if matches!(call, Call::MarkedForDelete)
+            && self.plays(|script| if let Script::Stays(left) = script { Some(left) } else { None })
+        {
+            return Err(StoreError::not_ready("the mount", "it is read-only"));
         }
         next.await
     }

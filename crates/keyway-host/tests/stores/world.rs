@@ -85,7 +85,17 @@ impl World {
 
     /// Removes the host's records with this prefix, as if they were lost.
     pub(crate) async fn lose(&self, prefix: &[u8]) {
-        for entry in self.storage.scan(&KeyRange::prefix(prefix), None, 100).await.unwrap().entries {
+        self.lose_if(|key| key.starts_with(prefix)).await;
+    }
+
+    /// Removes all records without this prefix, as if they were lost.
+    pub(crate) async fn lose_all_but(&self, prefix: &[u8]) {
+        self.lose_if(|key| !key.starts_with(prefix)).await;
+    }
+
+    async fn lose_if(&self, is: impl Fn(&[u8]) -> bool) {
+        let all = self.storage.scan(&KeyRange::prefix([]), None, 100).await.unwrap().entries;
+        for entry in all.into_iter().filter(|entry| is(&entry.key)) {
             let batch = Batch::new().delete(entry.key, keyway_storage::Expectation::Any);
             let _ = self.storage.commit(batch).await.unwrap();
         }

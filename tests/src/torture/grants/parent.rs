@@ -83,7 +83,7 @@ fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
             return Ok((victim, Fate::killed_at(moment(draw))));
         }
         // The pause may be longer than a lease, so that another host takes over the claims of the stopped host.
-        let pause = Duration::from_millis(250 + draw.below(350));
+        let pause = Duration::from_millis(500 + draw.below(350));
         let early = Duration::from_micros(draw.below(3000));
         let moment = if draw.chance(50) { Moment::AfterBegun("shared", early) } else { moment(draw) };
         let rest = Duration::from_micros(draw.below(150_000));

@@ -86,7 +86,7 @@ impl Hosts<'_> {
                 return Ok((victim, Fate::killed_at(moment(draw))));
             }
             // The pause is longer than a claim lasts, so that another host takes over.
-            let pause = Duration::from_millis(350 + draw.below(350));
+            let pause = Duration::from_millis(600 + draw.below(350));
             let rest = Duration::from_micros(draw.below(150_000));
             Ok((victim, Fate::stopped_at(moment(draw), pause, rest)))
         })
