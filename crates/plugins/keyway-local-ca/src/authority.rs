@@ -38,7 +38,12 @@ impl Authority {
         record: AuthorityRecord,
         revision: Revision,
     ) -> Result<Option<Self>, CertificateError> {
-        let Some(key) = &record.key else { return Ok(None) };
+        if record.key.is_none() { Ok(None) } else { Self::new(record, revision).map(Some) }
+    }
+
+    /// Prepares an authority that was just stored.
+    pub(crate) fn new(record: AuthorityRecord, revision: Revision) -> Result<Self, CertificateError> {
+        let key = record.key.as_ref().ok_or_else(|| corrupt(WHAT, "it is deleted"))?;
         let key = PrivateKey::from_pkcs8(key).map_err(|error| corrupt(WHAT, error.to_string()))?;
         let damaged = |_| corrupt(WHAT, "its certificate cannot be read");
         let certificate = Certificate::from_der(&record.certificate).map_err(damaged)?;
@@ -50,7 +55,7 @@ impl Authority {
         };
         let constraints: Option<(bool, BasicConstraints)> = body.get_extension().map_err(damaged)?;
         let path_length = constraints.and_then(|(_, constraints)| constraints.path_len_constraint);
-        Ok(Some(Self { record, revision, key, certificate, key_identifier, path_length }))
+        Ok(Self { record, revision, key, certificate, key_identifier, path_length })
     }
 
     pub(crate) fn id(&self) -> Result<CaId, CertificateError> {

@@ -66,7 +66,7 @@ impl LocalCa {
             certificate,
             issuers: Vec::new(),
         };
-        Ok(Some(self.store_base(&record).await?.0))
+        Ok(Some(self.store_base(record).await?.0))
     }
 
     /// Imports an authority with its key, as the base authority of the connection.
@@ -109,8 +109,9 @@ impl LocalCa {
         if let Err(reason) = record.check_chain() {
             return unfit("the certificate of the authority", reason);
         }
-        let (found, is_new) = self.store_base(&record).await?;
-        if is_new || found.record.certificate == record.certificate {
+        let certificate = record.certificate.clone();
+        let (found, is_new) = self.store_base(record).await?;
+        if is_new || found.record.certificate == certificate {
             self.forget(BASE);
             return Ok(());
         }

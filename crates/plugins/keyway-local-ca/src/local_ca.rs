@@ -128,16 +128,20 @@ impl LocalCa {
     /// call stored it.
     pub(crate) async fn store_base(
         &self,
-        record: &AuthorityRecord,
+        record: AuthorityRecord,
     ) -> Result<(Authority, bool), CertificateError> {
         for _ in 0..MAX_ATTEMPTS {
             let key = self.records.key(Kind::Authority, BASE);
             let batch = Batch::new()
                 .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
                 .put(self.records.key(Kind::Name, &record.name), Vec::new(), Expectation::Absent);
-            let outcome = self.records.storage.commit(batch).await.map_err(from_storage)?;
+            if let CommitOutcome::Committed(revision) =
+                self.records.storage.commit(batch).await.map_err(from_storage)?
+            {
+                return Ok((Authority::new(record, revision)?, true));
+            }
             if let Some(authority) = self.find(BASE).await? {
-                return Ok((authority, matches!(outcome, CommitOutcome::Committed(_))));
+                return Ok((authority, false));
             }
         }
         Err(busy())

@@ -65,7 +65,11 @@ impl LocalCa {
                     Expectation::Revision(parent.revision),
                 );
             match self.records.storage.commit(batch).await.map_err(from_storage)? {
-                CommitOutcome::Committed(_) => self.forget(&parent.record.id),
+                // The stored authority is not read again: an error of that read would say that nothing happened.
+                CommitOutcome::Committed(revision) => {
+                    self.forget(&parent.record.id);
+                    return Authority::new(record, revision);
+                }
                 CommitOutcome::Conflict { item: 1 } => {
                     if self.find(&id).await?.is_none() {
                         return Err(invalid("the name of the authority", "another authority has it"));
