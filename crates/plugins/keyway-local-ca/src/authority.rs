@@ -16,7 +16,8 @@ use crate::configuration::{LocalCaConfiguration, address};
 use crate::pem::{certificate_pem, chain_pem};
 use crate::storage_error::corrupt;
 
-const WHAT: &str = "the record of an authority";
+/// The object that errors about a stored authority name.
+pub(crate) const WHAT: &str = "the record of an authority";
 
 /// An authority, and its record as it was read.
 #[derive(Debug)]

@@ -153,7 +153,7 @@ impl LocalCa {
         let mut turn = Turn::new(&self.records.storage);
         for _ in 0..MAX_ATTEMPTS {
             let Some(authority) = self.find(id).await? else { return Ok(()) };
-            if self.all().await?.iter().any(|other| other.record.parent.as_deref() == Some(id)) {
+            if self.has_below(&authority).await? {
                 let client = "The authority has others below it: delete those first.";
                 return Err(CertificateError::refused(
                     client,
@@ -173,6 +173,16 @@ impl LocalCa {
             turn.lost_at(&list).await;
         }
         Err(busy())
+    }
+
+    /// Tells whether there are authorities below this one. An authority that cannot be read may be below it, unless its
+    /// path length forbids that.
+    async fn has_below(&self, authority: &Authority) -> Result<bool, CertificateError> {
+        if authority.path_length == Some(0) {
+            return Ok(false);
+        }
+        let all = self.all().await?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(all.iter().any(|other| other.record.parent.as_ref() == Some(&authority.record.id)))
     }
 
     async fn deletion(&self, authority: &Authority, now: Timestamp) -> Result<Batch, CertificateError> {
