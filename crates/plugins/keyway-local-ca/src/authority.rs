@@ -9,9 +9,10 @@ use keyway_x509::issuing::{CertificateContent, NewCertificateError, from_encoded
 use keyway_x509::{DistinguishedName, PrivateKey};
 use x509_cert::Certificate;
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::SubjectKeyIdentifier;
 
 use crate::authority_record::AuthorityRecord;
+use crate::chain_limits::ChainLimits;
 use crate::configuration::{LocalCaConfiguration, address};
 use crate::pem::{certificate_pem, chain_pem};
 use crate::storage_error::corrupt;
@@ -29,8 +30,8 @@ pub(crate) struct Authority {
     /// The identifier of the authority's key. It comes from the authority's certificate, or is computed from the key if
     /// the certificate has none.
     pub(crate) key_identifier: Vec<u8>,
-    /// The number of authorities that may be below this one, if that is limited.
-    pub(crate) path_length: Option<u8>,
+    /// The limits of the chain from this authority to the root.
+    pub(crate) limits: ChainLimits,
 }
 
 impl Authority {
@@ -54,18 +55,18 @@ impl Authority {
             Some((_, identifier)) => identifier.0.as_bytes().to_vec(),
             None => key_identifier(key.public_key()).map_err(damaged)?,
         };
-        let constraints: Option<(bool, BasicConstraints)> = body.get_extension().map_err(damaged)?;
-        let path_length = constraints.and_then(|(_, constraints)| constraints.path_len_constraint);
-        Ok(Self { record, revision, key, certificate, key_identifier, path_length })
+        let limits = ChainLimits::of([&certificate]).map_err(damaged)?.and(record.limits);
+        Ok(Self { record, revision, key, certificate, key_identifier, limits })
     }
 
     pub(crate) fn id(&self) -> Result<CaId, CertificateError> {
         Ok(CaId::new(self.record.id.as_str())?)
     }
 
-    /// Returns the last moment at which the authority's certificate is valid.
+    /// Returns the last moment at which the certificates of the authority and of its issuers are valid.
     pub(crate) fn not_after(&self) -> Timestamp {
-        from_encoded(&self.certificate.tbs_certificate().validity().not_after)
+        let own = from_encoded(&self.certificate.tbs_certificate().validity().not_after);
+        self.limits.not_after.map_or(own, |end| end.min(own))
     }
 
     /// Returns the first moment at which the authority's certificate is valid.
@@ -79,7 +80,8 @@ impl Authority {
         let reason = if now < self.not_before() {
             "its certificate is not valid yet: correct the clock of the host"
         } else if now >= self.not_after() {
-            "its certificate has expired: create or import another one"
+            "its certificate, or one above it, has expired: create another authority, or import one into another \
+             connection"
         } else {
             return Ok(());
         };
@@ -171,6 +173,7 @@ mod tests {
             key: Some(stored),
             certificate: signed(&content, &key).unwrap(),
             issuers: vec![vec![7; 25_000]; 2],
+            limits: ChainLimits::default(),
         };
         let authority = Authority::load(record, Revision::from_bits(1)).unwrap().unwrap();
         let information = authority.information(now).unwrap();

@@ -10,6 +10,7 @@ use keyway_x509::issuing::extensions::of_authority;
 use crate::authority::{Authority, signed};
 use crate::authority_record::AuthorityRecord;
 use crate::base::{NewKey, days};
+use crate::chain_limits::ChainLimits;
 use crate::configuration::is_name;
 use crate::local_ca::{BASE, LocalCa, MAX_ATTEMPTS, MOST_AUTHORITIES};
 use crate::records::{Kind, mark};
@@ -102,7 +103,7 @@ impl LocalCa {
         subject: &DistinguishedName,
     ) -> Result<AuthorityRecord, CertificateError> {
         let refused = |client: &str, log: &str| Err(CertificateError::refused(client, log));
-        if parent.path_length == Some(0) {
+        if parent.limits.path_length == Some(0) {
             return refused(
                 "The parent may have no authorities below it.",
                 "the path length of the parent is 0",
@@ -111,7 +112,7 @@ impl LocalCa {
         let now = self.clock.now();
         parent.check_validity("the parent", now)?;
         let NewKey { key, stored, identifier } = self.new_key()?;
-        let path_length = parent.path_length.map(|length| length - 1);
+        let path_length = parent.limits.path_length.map(|length| length - 1);
         let content = || {
             let mut extensions = of_authority(&identifier, path_length)?;
             extensions.extend(parent.pointers(&self.configuration)?);
@@ -138,6 +139,7 @@ impl LocalCa {
             key: Some(stored),
             certificate: signed(&content, &parent.key)?,
             issuers: parent.chain(),
+            limits: ChainLimits::default(),
         };
         record.check_chain().map_err(|reason| invalid("the authority", reason))?;
         Ok(record)
@@ -178,7 +180,7 @@ impl LocalCa {
     /// Tells whether there are authorities below this one. An authority that cannot be read may be below it, unless its
     /// path length forbids that.
     async fn has_below(&self, authority: &Authority) -> Result<bool, CertificateError> {
-        if authority.path_length == Some(0) {
+        if authority.limits.path_length == Some(0) {
             return Ok(false);
         }
         let all = self.all().await?.into_iter().collect::<Result<Vec<_>, _>>()?;
