@@ -100,9 +100,7 @@ impl LocalCa {
 
     /// Reads all authorities, the base authority first. A record that cannot be read stands as its error at the end, so
     /// that it stops no work on the other authorities (decision B14).
-    pub(crate) async fn all(
-        &self,
-    ) -> Result<Vec<Result<Authority, CertificateError>>, CertificateError> {
+    pub(crate) async fn all(&self) -> Result<Vec<Result<Authority, CertificateError>>, CertificateError> {
         self.authority(None).await?;
         let (range, mut after, mut all) = (self.records.all(Kind::Authority), None, Vec::new());
         loop {
@@ -133,9 +131,12 @@ impl LocalCa {
     ) -> Result<(Authority, bool), CertificateError> {
         for _ in 0..MAX_ATTEMPTS {
             let key = self.records.key(Kind::Authority, BASE);
-            let batch = Batch::new()
+            let mut batch = Batch::new()
                 .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
                 .put(self.records.key(Kind::Name, &record.name), Vec::new(), Expectation::Absent);
+            for subject in self.subject_keys(&record)? {
+                batch = batch.put(subject, Vec::new(), Expectation::Absent);
+            }
             if let CommitOutcome::Committed(revision) =
                 self.records.storage.commit(batch).await.map_err(from_storage)?
             {

@@ -60,6 +60,7 @@ impl LocalCa {
             let batch = Batch::new()
                 .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
                 .put(self.records.key(Kind::Name, &record.name), Vec::new(), Expectation::Absent)
+                .put(self.subject_key(&subject), Vec::new(), Expectation::Absent)
                 .put(
                     above.clone(),
                     self.records.seal(&above, &parent.record.encode())?,
@@ -71,9 +72,14 @@ impl LocalCa {
                     self.forget(&parent.record.id);
                     return Authority::new(record, revision);
                 }
-                CommitOutcome::Conflict { item: 1 } => {
+                CommitOutcome::Conflict { item: item @ (1 | 2) } => {
                     if self.find(&id).await?.is_none() {
-                        return Err(invalid("the name of the authority", "another authority has it"));
+                        let what = if item == 1 {
+                            "the name of the authority"
+                        } else {
+                            "the subject of the authority"
+                        };
+                        return Err(invalid(what, "another authority has it"));
                     }
                 }
                 CommitOutcome::Conflict { .. } => {
@@ -200,6 +206,7 @@ impl LocalCa {
                 Expectation::Revision(authority.revision),
             )
             .delete(self.records.key(Kind::Name, &record.name), Expectation::Any)
+            .delete(self.subject_key(&authority.subject()), Expectation::Any)
             .delete(self.records.key(Kind::SignedList, &record.id), Expectation::Any);
         let Some(parent) = &record.parent else { return Ok(batch) };
         let serial = authority.certificate.tbs_certificate().serial_number().as_bytes().to_vec();
