@@ -93,6 +93,23 @@ fn records_move_to_a_new_key() {
 }
 
 #[test]
+fn a_damaged_record_does_not_stop_the_resealing_of_others() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    create(&ca, "Sub");
+    crate::support::issue(&ca, &order("order-1", &Client::new("a.example.com").metadata())).unwrap();
+    let first = entries(&desk.storage, 0).remove(0);
+    put(&desk.storage, &first.key, &first.value[..40]);
+    let new = KeyRing::new([Key::generate().unwrap()]).unwrap();
+    let id = new.primary_id().to_bytes();
+    let both = Desk { keys: new.with_retiring(&desk.keys), ..desk };
+    let error = block_on(both.with_root().reseal()).unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
+    let all = [entries(&both.storage, 0), entries(&both.storage, 2)].concat();
+    assert_eq!((all.len(), all.iter().filter(|entry| entry.value[1..].starts_with(&id)).count()), (3, 2));
+}
+
+#[test]
 fn connections_share_an_engine_and_nothing_else() {
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
     let desk = Desk::over(storage);
