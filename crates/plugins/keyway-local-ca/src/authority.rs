@@ -43,7 +43,7 @@ impl Authority {
         if record.key.is_none() { Ok(None) } else { Self::new(record, revision).map(Some) }
     }
 
-    /// Prepares an authority that was just stored.
+    /// Prepares an authority that is not deleted from its record.
     pub(crate) fn new(record: AuthorityRecord, revision: Revision) -> Result<Self, CertificateError> {
         let key = record.key.as_ref().ok_or_else(|| corrupt(WHAT, "it is deleted"))?;
         let key = PrivateKey::from_pkcs8(key).map_err(|error| corrupt(WHAT, error.to_string()))?;
