@@ -15,15 +15,15 @@ use crate::{AlternativeName, DistinguishedName, IssuedFault, KeyType, PublicKey}
 pub struct IssuedFacts {
     /// The serial number in lower hexadecimal digits, two for each byte, without a leading zero byte.
     pub serial: String,
-    /// The serial number as the certificate encodes it: the content of an INTEGER of DER, which has a sign. A revocation
-    /// list repeats it.
+    /// The serial number as the certificate encodes it: the content of an INTEGER of DER, which has a sign. A
+    /// revocation list repeats it.
     pub serial_der: Vec<u8>,
     /// The name of the authority that signed the certificate.
     pub issuer: DistinguishedName,
     /// The subject, which may be empty.
     pub subject: DistinguishedName,
-    /// The subject as the certificate encodes it. It differs from the DER of `subject` if the certificate is not in DER,
-    /// and then the certificates that name it as their issuer do not fit.
+    /// The subject as the certificate encodes it. It differs from the DER of `subject` if the certificate is not in
+    /// DER, and then the certificates that name it as their issuer do not fit.
     pub subject_der: Vec<u8>,
     /// The beginning of the validity.
     pub not_before: Timestamp,

@@ -13,8 +13,8 @@ impl Acme {
     /// one commit for each record and no request to the server. It may be dropped and called again at any time.
     ///
     /// # Errors
-    /// The errors of the storage, and [`NotReady`](CertificateError::NotReady) for a record that is damaged or that none
-    /// of the keys opens. All other records are resealed nevertheless.
+    /// The errors of the storage, and [`NotReady`](CertificateError::NotReady) for a record that is damaged or that
+    /// none of the keys opens. All other records are resealed nevertheless.
     pub async fn reseal(&self) -> Result<u64, CertificateError> {
         self.records.reseal().await
     }

@@ -16,8 +16,8 @@ impl LocalCa {
     /// one commit for each record. It may be dropped and called again at any time.
     ///
     /// # Errors
-    /// The errors of the storage, and [`NotReady`](CertificateError::NotReady) for a record that is damaged or that none
-    /// of the keys opens. All other records are resealed nevertheless.
+    /// The errors of the storage, and [`NotReady`](CertificateError::NotReady) for a record that is damaged or that
+    /// none of the keys opens. All other records are resealed nevertheless.
     pub async fn reseal(&self) -> Result<u64, CertificateError> {
         const WHAT: &str = "a sealed record of the authority";
         let (mut resealed, mut failed) = (0, None);
