@@ -80,6 +80,7 @@ mod layer;
 mod memory;
 mod range;
 mod revision;
+mod rewrite;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod storage;
@@ -93,6 +94,7 @@ pub use layer::{Call, Layered, StorageLayer};
 pub use memory::Memory;
 pub use range::KeyRange;
 pub use revision::Revision;
+pub use rewrite::rewrite;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{CommitMode, Sqlite, SqliteOptions};
 pub use storage::{CommitOutcome, Entry, Limits, Pace, Page, Record, Storage};

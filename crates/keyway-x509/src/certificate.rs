@@ -151,10 +151,14 @@ impl<'a> Certificate<'a> {
         self.issuer() == issuer.subject() && keys.is_none_or(|(named, own)| named == own)
     }
 
+    /// Returns the content of the INTEGER that is the serial number.
+    pub(crate) fn serial_content(&self) -> &[u8] {
+        self.body.serial.as_bytes()
+    }
+
     /// Returns the serial number in hexadecimal.
     pub(crate) fn serial(&self) -> String {
-        let bytes = self.body.serial.as_bytes();
-        let positive = match bytes {
+        let positive = match self.serial_content() {
             [0, rest @ ..] if !rest.is_empty() => rest,
             all => all,
         };

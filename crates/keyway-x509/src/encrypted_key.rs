@@ -38,6 +38,10 @@ fn check_cost(kdf: &pkcs8::pkcs5::pbes2::Kdf) -> Result<(), PrivateKeyError> {
     const MOST_MEMORY: u64 = 64 << 20;
     let fits = match kdf {
         Kdf::Pbkdf2(parameters) => parameters.iteration_count <= MOST_ITERATIONS,
+        // The decryption panics at a cost of zero. Scrypt is defined for powers of two only.
+        Kdf::Scrypt(parameters) if !parameters.cost_parameter.is_power_of_two() => {
+            return Err(PrivateKeyError::Encryption);
+        }
         Kdf::Scrypt(parameters) => {
             let blocks = parameters.cost_parameter.saturating_mul(128 * u64::from(parameters.block_size));
             blocks.saturating_mul(u64::from(parameters.parallelization)) <= MOST_MEMORY

@@ -12,6 +12,7 @@ use der::referenced::OwnedToRef as _;
 use der::{Decode, Encode, Sequence};
 use x509_cert::ext::pkix::BasicConstraints;
 use x509_cert::ext::pkix::name::GeneralNames;
+use x509_cert::name::RelativeDistinguishedName;
 use x509_cert::request::{CertReqInfo, ExtensionReq};
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
@@ -122,6 +123,10 @@ impl CertificateRequest {
                 SignatureFault::Bad => RequestError::Signature,
             },
         )?;
+        // Such a name would be a subject, but would name nothing.
+        if read.subject.iter_rdn().any(RelativeDistinguishedName::is_empty) {
+            return Err(malformed("subject"));
+        }
         let extensions = extensions(&read)?;
         Ok(Self {
             der: der.to_vec(),

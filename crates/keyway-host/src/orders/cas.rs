@@ -122,7 +122,9 @@ impl Cas {
         replaces: impl Fn(Option<&Preferred>) -> bool,
     ) -> Result<(), RecordError> {
         let address = self.address(owner);
+        let mut turn = self.preferences.turn();
         for _ in 0..ATTEMPTS {
+            turn.wait_at(address).await;
             let stored = self.preferences.load(address).await?;
             let mut entry =
                 stored.unwrap_or_else(|| Box::new(Entry::new(address, Preferring(owner.cloned()))));
@@ -133,6 +135,7 @@ impl Cas {
             {
                 return Ok(());
             }
+            turn.lost_at(address).await;
         }
         Err(RecordError::Contended)
     }

@@ -22,7 +22,9 @@ pub(super) struct Saver {
 impl Saver {
     async fn store(&self, values: &JsonObject) -> Result<bool, RecordError> {
         let plugin_meta = Json::Object(values.clone()).to_ascii();
+        let mut turn = self.journal.turn();
         for _ in 0..ATTEMPTS {
+            turn.wait_at(self.address).await;
             let Some(mut entry) = self.journal.load(self.address).await? else { return Ok(false) };
             let is_ours = self.claim.as_ref().is_some_and(|claim| claim.is_same(entry.claim.as_ref()));
             let standing = if is_ours { Standing::Ours } else { Standing::Others };
@@ -34,6 +36,7 @@ impl Saver {
             if let Applied::Stored = self.journal.apply(&mut entry, change).await? {
                 return Ok(true);
             }
+            turn.lost_at(self.address).await;
         }
         Err(RecordError::Contended)
     }

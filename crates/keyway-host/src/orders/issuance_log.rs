@@ -159,7 +159,9 @@ impl IssuanceLog {
 
     /// Records that a certificate was revoked. A repeated call changes nothing.
     pub(super) async fn note_revocation(&self, address: Address, now: Timestamp) -> Result<(), RecordError> {
+        let mut turn = self.0.turn();
         for _ in 0..ATTEMPTS {
+            turn.wait_at(address).await;
             let Some(mut entry) = self.0.load(address).await? else { return Ok(()) };
             if entry.state.is_some_and(|logged| logged.revoked.is_some()) {
                 return Ok(());
@@ -168,6 +170,7 @@ impl IssuanceLog {
             if let Applied::Stored = self.0.apply(&mut entry, revoked).await? {
                 return Ok(());
             }
+            turn.lost_at(address).await;
         }
         Err(RecordError::Contended)
     }

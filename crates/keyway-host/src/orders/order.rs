@@ -74,7 +74,7 @@ pub struct Order {
     /// The reference to the certificate in the host's secret store, once it is stored there.
     pub container: Option<String>,
     /// The reference to the newest certificate of this order's chain of renewals. All orders of the chain have the same
-    /// reference.
+    /// reference. A secret that only an older certificate has, such as a chain, is an empty text (decision H345).
     pub newest: Option<String>,
     /// The state of the order.
     pub state: OrderState,

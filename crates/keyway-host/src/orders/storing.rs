@@ -53,7 +53,8 @@ impl CertificateStore {
     }
 
     /// Stores the certificate of an order as the newest of its chain, unless a later order of the chain has stored its
-    /// own certificate. The stable name is derived from the first order of the chain (decision H161).
+    /// own certificate. A part that this certificate lacks, such as a chain, is stored as an empty text if an older
+    /// certificate has it. The stable name is derived from the first order of the chain (decision H161).
     pub(super) async fn keep_newest(
         &self,
         first: &OrderId,
@@ -73,12 +74,13 @@ impl CertificateStore {
         ];
         let mut writes = Vec::new();
         for (part, text) in parts {
-            let Some(text) = text else { continue };
             let at = address(&format!("{}.{part}", newest(first)))?;
             let there = match store.get(&at).await {
                 Err(StoreError::SecretNotFound { .. }) => None,
                 there => Some(there?),
             };
+            // A part that only an older certificate has becomes empty in the same batch.
+            let Some(text) = text.or(there.as_ref().map(|_| "")) else { continue };
             writes.push(match there {
                 Some(there) if part == "order" && there.value.expose_text() > Some(text) => return Ok(()),
                 Some(there) => {

@@ -15,6 +15,7 @@ use crate::world::*;
 
 const PLUGINS: Plugins = plugins! { keyway_generic };
 const CERTIFICATE: &str = include_str!("pem/certificate.pem");
+const ROOT: &str = include_str!("pem/root.pem");
 /// The length of a year. The certificates of these tests are valid for a century.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -65,6 +66,45 @@ async fn an_order_is_renewed_at_two_thirds_of_its_validity_and_the_newest_has_on
     // The scripted authority returns the same certificate again. The host must not place one order after another
     // without a pause.
     assert!(second.state.renewal.unwrap().due > world.clock.now().plus(20 * YEAR));
+}
+
+/// Tests a renewal by an authority that has become a root, so that its certificates have no chain any more.
+#[tokio::test]
+async fn the_newest_certificate_has_no_chain_of_an_older_one() {
+    let (storage, keys, clock) = (memory(), ring(), Arc::default());
+    let name = StoreName::new("certificates").unwrap();
+    let start = async |certificate: IssuedCertificate| {
+        let ca = ScriptedCa::new().looks(0).with_capabilities(without_information());
+        let ca = ca.with_certificate(certificate);
+        let builder = Host::builder(PLUGINS.registry().unwrap(), Arc::clone(&storage), keys.clone())
+            .name("a")
+            .takeover_after(Duration::ZERO)
+            .order_limits(limits())
+            .clock(Arc::clone(&clock) as Arc<_>)
+            .certificate_store(name.clone())
+            .authority(given("ca", &ca));
+        World::start(builder, &clock).await
+    };
+    let alone = IssuedCertificate::new(Pem::new(CERTIFICATE).unwrap());
+    let world = start(alone.clone().with_intermediates(Pem::new(ROOT).unwrap())).await;
+    world.host.stores().create(&name, "generic", serde_json::json!({}), &keys).await.unwrap();
+    let first = world.submit(new_order().with_renewal(Renewal::default())).await.unwrap();
+    world.work().await;
+    let stable = world.look(&first).await.newest.unwrap();
+    let part = |part: &str| SecretName::new(format!("{}.{part}", stable.split_once('/').unwrap().1)).unwrap();
+    let chain = SecretAddress::shared(part("intermediates"));
+    let store = world.host.stores().open(&name).await.unwrap();
+    assert_eq!(store.get(&chain).await.unwrap().value.expose_text(), Some(ROOT));
+
+    let world = start(alone).await;
+    world.pass(70 * YEAR).await;
+    let second = world.look(&first).await.state.renewal.unwrap().order().expect("it is renewed");
+    let second = world.get(&joe(), &second).await.unwrap();
+    assert_eq!(second.state.phase, Phase::Finished(End::Generated), "{second:?}");
+    let store = world.host.stores().open(&name).await.unwrap();
+    let mark = store.get(&SecretAddress::shared(part("order"))).await.unwrap();
+    assert!(mark.value.expose_text().unwrap().ends_with(second.id.as_str()));
+    assert_eq!(store.get(&chain).await.unwrap().value.expose_text(), Some(""));
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use keyway_conformance::certificates::{CaCall, Fault, ScriptedCa, Step};
 use keyway_core::{Effect, ErrorKind, PluginError as _};
 use keyway_host::orders::subordinate::{Decision, NewCa, Phase, SubordinateCa, TransitionError};
 use keyway_host::orders::{Authority, CaRefusal, NewOrder, OrdersError};
-use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Storage};
+use keyway_storage::{Batch, CommitOutcome, Expectation, FaultyStorage, KeyRange, Storage};
 
 use crate::world::*;
 
@@ -131,6 +131,23 @@ async fn the_preferred_one_is_deleted_last_and_its_preference_goes_with_it() {
     subordinate.delete(&joe(), &ids[0]).await.unwrap();
     // Orders that name no authority are placed as if there were no preference.
     assert_eq!(world.placed().await.ca, None);
+}
+
+#[tokio::test]
+async fn many_preferences_at_once_are_all_stored() {
+    let (clock, ca) = (Arc::default(), ScriptedCa::new());
+    let storage: Arc<dyn Storage> = FaultyStorage::over(&memory()).pauses().into_engine();
+    let world = World::start(builder(&storage, &ring(), &clock).authority(given("ca", &ca)), &clock).await;
+    world.work().await;
+    let base = base(&world);
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let (world, base) = (world.clone(), base.clone());
+        tasks.spawn(async move { world.prefer(Some(&joe()), Some(&base)).await });
+    }
+    while let Some(stored) = tasks.join_next().await {
+        stored.unwrap().unwrap();
+    }
 }
 
 /// Tests a preference that is stored after another host has deleted the preferred authority.

@@ -1,5 +1,6 @@
 //! The facts about an issued certificate that a host logs.
 
+use der::Encode as _;
 use der::asn1::AnyRef;
 use keyway_core::Timestamp;
 use x509_cert::name::Name;
@@ -14,10 +15,16 @@ use crate::{AlternativeName, DistinguishedName, IssuedFault, KeyType, PublicKey}
 pub struct IssuedFacts {
     /// The serial number in lower hexadecimal digits, two for each byte, without a leading zero byte.
     pub serial: String,
+    /// The serial number as the certificate encodes it: the content of an INTEGER of DER, which has a sign. A
+    /// revocation list repeats it.
+    pub serial_der: Vec<u8>,
     /// The name of the authority that signed the certificate.
     pub issuer: DistinguishedName,
     /// The subject, which may be empty.
     pub subject: DistinguishedName,
+    /// The subject as the certificate encodes it. It differs from the DER of `subject` if the certificate is not in
+    /// DER, and then the certificates that name it as their issuer do not fit.
+    pub subject_der: Vec<u8>,
     /// The beginning of the validity.
     pub not_before: Timestamp,
     /// The last second of the validity.
@@ -59,8 +66,10 @@ impl IssuedFacts {
             |name: AnyRef<'_>| name.decode_as::<Name>().map(DistinguishedName::from).map_err(malformed);
         Ok(Self {
             serial: certificate.serial(),
+            serial_der: certificate.serial_content().to_vec(),
             issuer: name(certificate.issuer())?,
             subject: name(certificate.subject())?,
+            subject_der: certificate.subject().to_der().map_err(malformed)?,
             not_before: certificate.not_before(),
             not_after: certificate.not_after(),
             names: certificate.names.clone(),

@@ -73,7 +73,67 @@ fn debug_shows_nothing_of_a_key() {
 
 #[cfg(feature = "encrypted-keys")]
 mod encrypted {
+    use der::Encode as _;
+    use pkcs8::EncryptedPrivateKeyInfoRef;
+    use pkcs8::der::asn1::OctetStringRef;
+    use pkcs8::pkcs5::pbes2::{
+        EncryptionScheme, Kdf, Parameters, Pbkdf2Params, Pbkdf2Prf, Salt, ScryptParams,
+    };
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Returns the error for a key that is encrypted with these parameters.
+    fn refused(kdf: Kdf, encryption: EncryptionScheme, data: &[u8]) -> PrivateKeyError {
+        let key = EncryptedPrivateKeyInfoRef {
+            encryption_algorithm: Parameters { kdf, encryption }.into(),
+            encrypted_data: OctetStringRef::new(data).unwrap(),
+        };
+        crate::encrypted_key::decrypt(&key.to_der().unwrap(), b"pass word").unwrap_err()
+    }
+
+    fn scrypt(cost: u64, block_size: u16, parallelization: u16, key_length: Option<u16>) -> Kdf {
+        let salt = Salt::new([7; 8]).unwrap();
+        Kdf::Scrypt(ScryptParams { salt, cost_parameter: cost, block_size, parallelization, key_length })
+    }
+
+    #[test]
+    fn a_cost_of_scrypt_that_is_no_power_of_two_is_refused() {
+        for (cost, block_size, parallelization) in
+            [(0, 8, 1), (3, 8, 1), (u64::MAX, 8, 1), (2, 0, 1), (2, 8, 0)]
+        {
+            let kdf = scrypt(cost, block_size, parallelization, None);
+            let fault = refused(kdf, EncryptionScheme::Aes256Cbc { iv: [7; 16] }, &[7; 32]);
+            assert_eq!(fault, PrivateKeyError::Encryption, "{cost} {block_size} {parallelization}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_parameters_cause_a_panic(
+            cost in prop_oneof![0..5_u64, Just(1 << 63), Just(u64::MAX)],
+            (block_size, parallelization) in (0..4_u16, 0..4_u16),
+            key_length in prop_oneof![Just(None), Just(Some(32)), any::<Option<u16>>()],
+            iteration_count in 0..3_u32,
+            is_scrypt in any::<bool>(),
+            is_block in any::<bool>(),
+            data in prop::collection::vec(any::<u8>(), 0..40),
+        ) {
+            let salt = Salt::new([7; 8]).unwrap();
+            let prf = Pbkdf2Prf::HmacWithSha256;
+            let kdf = if is_scrypt {
+                scrypt(cost, block_size, parallelization, key_length)
+            } else {
+                Kdf::Pbkdf2(Pbkdf2Params { salt, iteration_count, key_length, prf })
+            };
+            let encryption = if is_block {
+                EncryptionScheme::Aes256Cbc { iv: [7; 16] }
+            } else {
+                EncryptionScheme::Aes128Gcm { nonce: [7; 12] }
+            };
+            refused(kdf, encryption, &data);
+        }
+    }
 
     #[test]
     fn a_passphrase_opens_a_key() {

@@ -133,6 +133,26 @@ fn extensions_in_the_attribute_of_microsoft_are_refused() {
     assert_eq!(fault, RequestError::Malformed { part: "extensions" });
 }
 
+/// OpenSSL shows a relative name without attributes as an empty subject, so the certificate would name nothing.
+#[test]
+fn a_relative_name_without_attributes_is_refused() {
+    let (key, _) = crate::PrivateKey::generate(KeyType::EcdsaP256).unwrap();
+    let sound = CertificateRequest::sign(&key, &"CN=a".parse().unwrap(), &[]).unwrap();
+    let mut read = Signed::from_der(sound.as_der()).unwrap();
+    let (content, name) = (read.information.value().to_vec(), sound.subject().to_der());
+    let (version, rest) = content.split_at(3);
+    let bare = [0x31, 0];
+    for sets in [bare.to_vec(), [&name[2..], &bare].concat(), [&bare, &name[2..]].concat()] {
+        let subject = Any::new(der::Tag::Sequence, sets).unwrap().to_der().unwrap();
+        let content = [version, &subject, &rest[name.len()..]].concat();
+        read.information = Any::new(der::Tag::Sequence, content).unwrap();
+        let signature = key.sign(&read.information.to_der().unwrap()).unwrap();
+        read.signature = BitString::from_bytes(&signature).unwrap();
+        let fault = CertificateRequest::from_der(&read.to_der().unwrap()).unwrap_err();
+        assert_eq!(fault, RequestError::Malformed { part: "subject" });
+    }
+}
+
 #[test]
 fn only_one_block_with_a_request_is_accepted() {
     let one = made!("p256");

@@ -93,7 +93,8 @@
 //!
 //! The host passes an `Arc<dyn Storage>` and a [`KeyRing`](keyway_seal::KeyRing) to the plugin. The account with its
 //! key, the open orders, and the revocations that succeeded are sealed records. Several handles and processes may use
-//! one connection. Each pair of a connection name and a directory has an account of its own.
+//! one connection. Each pair of a connection name and a directory has an account of its own. When the host's keys
+//! change, [`Acme::reseal`] seals the records with the new key (decision H344).
 //!
 //! # Features
 //! `double`: `AcmeDouble`, a server for tests. `schemars`: the JSON schema of [`AcmeConfiguration`]. Both features are
@@ -128,6 +129,7 @@ mod records;
 mod renewal;
 mod responder;
 mod revocation;
+mod rotation;
 
 pub use acme::Acme;
 pub use configuration::{AcmeConfiguration, ChallengeKind};

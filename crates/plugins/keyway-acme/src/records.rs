@@ -13,8 +13,10 @@ use std::sync::Arc;
 use keyway_certificates::{AuthorityName, CertificateError};
 use keyway_core::Wiped;
 use keyway_core::codec::{Reader, put_bytes};
-use keyway_seal::KeyRing;
-use keyway_storage::{Batch, CommitOutcome, Expectation, KeyRange, Revision, Storage, StorageError};
+use keyway_seal::{KeyId, KeyRing};
+use keyway_storage::{
+    Batch, CommitOutcome, Entry, Expectation, KeyRange, Revision, Storage, StorageError, rewrite,
+};
 use ring::digest::{Context, SHA256};
 
 const FORMAT: u8 = 1;
@@ -109,6 +111,19 @@ impl Records {
         Ok(matches!(outcome, CommitOutcome::Committed(_)))
     }
 
+    /// Reseals every record that is not sealed with the first key. Returns the number of these records.
+    pub(crate) async fn reseal(&self) -> Result<u64, CertificateError> {
+        let change = |entry: &Entry| {
+            let (content, id) = self.open_naming_key(&entry.key, &entry.value)?;
+            if id == self.keys.primary_id() {
+                return Ok(None);
+            }
+            self.seal(&entry.key, &content).map(Some)
+        };
+        let all = KeyRange::prefix(self.connection.to_vec());
+        rewrite(&*self.storage, &all, change).await.map_err(from_storage)?
+    }
+
     fn seal(&self, key: &[u8], content: &[u8]) -> Result<Vec<u8>, CertificateError> {
         let mut plaintext = Wiped::new(Vec::with_capacity(key.len() + content.len() + 8));
         put_bytes(&mut plaintext, key);
@@ -120,15 +135,19 @@ impl Records {
     }
 
     fn open(&self, key: &[u8], value: &[u8]) -> Result<Wiped<Vec<u8>>, CertificateError> {
+        self.open_naming_key(key, value).map(|(content, _)| content)
+    }
+
+    fn open_naming_key(&self, key: &[u8], value: &[u8]) -> Result<(Wiped<Vec<u8>>, KeyId), CertificateError> {
         let [FORMAT, token @ ..] = value else { return Err(corrupt("it has an unknown format")) };
-        let plaintext = self.keys.open(token).map_err(|error| {
+        let (plaintext, id) = self.keys.open_naming_key(token).map_err(|error| {
             corrupt(format!("{error}: lend the key that it was sealed with too, if that was replaced"))
         })?;
         let mut reader = Reader::new(&plaintext);
         if reader.bytes().ok() != Some(key) {
             return Err(corrupt("it was sealed for another place"));
         }
-        Ok(Wiped::new(reader.rest().to_vec()))
+        Ok((Wiped::new(reader.rest().to_vec()), id))
     }
 }
 

@@ -9,14 +9,16 @@ use keyway_x509::issuing::{CertificateContent, NewCertificateError, from_encoded
 use keyway_x509::{DistinguishedName, PrivateKey};
 use x509_cert::Certificate;
 use x509_cert::ext::Extension;
-use x509_cert::ext::pkix::{BasicConstraints, SubjectKeyIdentifier};
+use x509_cert::ext::pkix::SubjectKeyIdentifier;
 
 use crate::authority_record::AuthorityRecord;
+use crate::chain_limits::ChainLimits;
 use crate::configuration::{LocalCaConfiguration, address};
 use crate::pem::{certificate_pem, chain_pem};
 use crate::storage_error::corrupt;
 
-const WHAT: &str = "the record of an authority";
+/// The object that errors about a stored authority name.
+pub(crate) const WHAT: &str = "the record of an authority";
 
 /// An authority, and its record as it was read.
 #[derive(Debug)]
@@ -28,8 +30,8 @@ pub(crate) struct Authority {
     /// The identifier of the authority's key. It comes from the authority's certificate, or is computed from the key if
     /// the certificate has none.
     pub(crate) key_identifier: Vec<u8>,
-    /// The number of authorities that may be below this one, if that is limited.
-    pub(crate) path_length: Option<u8>,
+    /// The limits of the chain from this authority to the root.
+    pub(crate) limits: ChainLimits,
 }
 
 impl Authority {
@@ -38,7 +40,12 @@ impl Authority {
         record: AuthorityRecord,
         revision: Revision,
     ) -> Result<Option<Self>, CertificateError> {
-        let Some(key) = &record.key else { return Ok(None) };
+        if record.key.is_none() { Ok(None) } else { Self::new(record, revision).map(Some) }
+    }
+
+    /// Prepares an authority that is not deleted from its record.
+    pub(crate) fn new(record: AuthorityRecord, revision: Revision) -> Result<Self, CertificateError> {
+        let key = record.key.as_ref().ok_or_else(|| corrupt(WHAT, "it is deleted"))?;
         let key = PrivateKey::from_pkcs8(key).map_err(|error| corrupt(WHAT, error.to_string()))?;
         let damaged = |_| corrupt(WHAT, "its certificate cannot be read");
         let certificate = Certificate::from_der(&record.certificate).map_err(damaged)?;
@@ -48,18 +55,18 @@ impl Authority {
             Some((_, identifier)) => identifier.0.as_bytes().to_vec(),
             None => key_identifier(key.public_key()).map_err(damaged)?,
         };
-        let constraints: Option<(bool, BasicConstraints)> = body.get_extension().map_err(damaged)?;
-        let path_length = constraints.and_then(|(_, constraints)| constraints.path_len_constraint);
-        Ok(Some(Self { record, revision, key, certificate, key_identifier, path_length }))
+        let limits = ChainLimits::of([&certificate]).map_err(damaged)?.and(record.limits);
+        Ok(Self { record, revision, key, certificate, key_identifier, limits })
     }
 
     pub(crate) fn id(&self) -> Result<CaId, CertificateError> {
         Ok(CaId::new(self.record.id.as_str())?)
     }
 
-    /// Returns the last moment at which the authority's certificate is valid.
+    /// Returns the last moment at which the certificates of the authority and of its issuers are valid.
     pub(crate) fn not_after(&self) -> Timestamp {
-        from_encoded(&self.certificate.tbs_certificate().validity().not_after)
+        let own = from_encoded(&self.certificate.tbs_certificate().validity().not_after);
+        self.limits.not_after.map_or(own, |end| end.min(own))
     }
 
     /// Returns the first moment at which the authority's certificate is valid.
@@ -73,7 +80,8 @@ impl Authority {
         let reason = if now < self.not_before() {
             "its certificate is not valid yet: correct the clock of the host"
         } else if now >= self.not_after() {
-            "its certificate has expired: create or import another one"
+            "its certificate, or one above it, has expired: create another authority, or import one into another \
+             connection"
         } else {
             return Ok(());
         };
@@ -165,6 +173,7 @@ mod tests {
             key: Some(stored),
             certificate: signed(&content, &key).unwrap(),
             issuers: vec![vec![7; 25_000]; 2],
+            limits: ChainLimits::default(),
         };
         let authority = Authority::load(record, Revision::from_bits(1)).unwrap().unwrap();
         let information = authority.information(now).unwrap();

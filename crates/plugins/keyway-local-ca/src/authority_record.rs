@@ -4,6 +4,7 @@ use keyway_core::Wiped;
 use keyway_core::codec::{Malformed, Reader, put_bytes, put_optional, put_text, put_u32};
 use keyway_x509::{MAX_CHAIN_BYTES, MAX_INTERMEDIATES};
 
+use crate::chain_limits::ChainLimits;
 use crate::pem::is_acceptable_chain;
 
 /// The schema of the record.
@@ -26,6 +27,9 @@ pub(crate) struct AuthorityRecord {
     /// The certificates in DER between this authority and the root, without these two. If the issuer of this authority
     /// is not the root, the certificate of the issuer is the first one.
     pub(crate) issuers: Vec<Vec<u8>>,
+    /// The limits of the chain to the root. They are empty for an authority that the plugin made, whose certificate
+    /// keeps within them.
+    pub(crate) limits: ChainLimits,
 }
 
 impl AuthorityRecord {
@@ -60,6 +64,7 @@ impl AuthorityRecord {
         for issuer in &self.issuers {
             put_bytes(&mut out, issuer);
         }
+        self.limits.encode(&mut out);
         out
     }
 
@@ -75,13 +80,15 @@ impl AuthorityRecord {
         let certificate = reader.bytes()?.to_vec();
         let count = reader.u32()?;
         let issuers = (0..count).map(|_| reader.bytes().map(<[u8]>::to_vec)).collect::<Result<_, _>>()?;
+        let limits = ChainLimits::decode(&mut reader)?;
         reader.end()?;
-        Ok(Self { id, name, description, parent, key, certificate, issuers })
+        Ok(Self { id, name, description, parent, key, certificate, issuers, limits })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use keyway_core::Timestamp;
     use proptest::prelude::*;
 
     use super::*;
@@ -95,13 +102,15 @@ mod tests {
             key: Some(Wiped::new(vec![1, 2, 3])),
             certificate: vec![4; 900],
             issuers: vec![vec![5; 700], vec![6]],
+            limits: ChainLimits { path_length: Some(1), not_after: Some(Timestamp::from_milliseconds(7)) },
         }
     }
 
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let record = some();
-        let deleted = AuthorityRecord { key: None, parent: None, description: None, ..some() };
+        let limits = ChainLimits::default();
+        let deleted = AuthorityRecord { key: None, parent: None, description: None, limits, ..some() };
         for record in [record, deleted] {
             let encoded = record.encode();
             assert_eq!(AuthorityRecord::decode(&encoded).unwrap(), record);

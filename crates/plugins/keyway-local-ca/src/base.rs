@@ -1,16 +1,15 @@
-//! The base authority: a root that the plugin makes, or an authority that an operator imports.
+//! The root that the plugin makes, as the base authority.
 
 use std::time::Duration;
 
-use der::Decode as _;
 use keyway_certificates::CertificateError;
+use keyway_x509::PrivateKey;
 use keyway_x509::issuing::CertificateContent;
 use keyway_x509::issuing::extensions::{key_identifier, of_authority};
-use keyway_x509::{Expected, PrivateKey, certificates_of_pem, check_issued};
-use x509_cert::Certificate;
 
 use crate::authority::{Authority, signed};
 use crate::authority_record::AuthorityRecord;
+use crate::chain_limits::ChainLimits;
 use crate::local_ca::{BASE, LocalCa};
 
 const DAY: u64 = 86_400;
@@ -65,73 +64,8 @@ impl LocalCa {
             key: Some(stored),
             certificate,
             issuers: Vec::new(),
+            limits: ChainLimits::default(),
         };
-        Ok(Some(self.store_base(&record).await?.0))
+        Ok(Some(self.store_base(record).await?.0))
     }
-
-    /// Imports an authority with its key, as the base authority of the connection.
-    ///
-    /// The key is PKCS#8 in PEM. With the feature `encrypted-keys` it may be encrypted with a passphrase. It is ECDSA
-    /// on P-256 or P-384, Ed25519, or RSA with 2048 to 4096 bits. The certificate is that of an authority. If it is not
-    /// a root, `intermediates` has the certificates between it and the root, its issuer first. Importing the same
-    /// authority again succeeds. The call makes one commit. Reading an encrypted key blocks for up to a second.
-    ///
-    /// # Errors
-    /// [`Invalid`](CertificateError::Invalid) names the part that is not acceptable, and
-    /// [`Refused`](CertificateError::Refused) says that the connection has another base authority already.
-    pub async fn import(
-        &self,
-        key: &str,
-        passphrase: Option<&[u8]>,
-        certificate: &str,
-        intermediates: Option<&str>,
-    ) -> Result<(), CertificateError> {
-        let unfit = |what, reason: String| Err(CertificateError::invalid(what, reason));
-        let read = PrivateKey::pkcs8_of_pem(key, passphrase)
-            .and_then(|stored| PrivateKey::from_pkcs8(&stored).map(|key| (key, stored)));
-        let (key, stored) = match read {
-            Ok(key) => key,
-            Err(error) => return unfit("the key of the authority", error.to_string()),
-        };
-        let expected = Expected::new().with_authority().with_public_key(key.public_key().clone());
-        if let Err(fault) = check_issued(certificate, intermediates, &expected, self.clock.now()) {
-            return unfit("the certificate of the authority", fault.to_string());
-        }
-        let record = AuthorityRecord {
-            id: BASE.to_owned(),
-            name: self.configuration.name.clone(),
-            description: None,
-            parent: None,
-            key: Some(stored),
-            certificate: certificates(Some(certificate)).swap_remove(0),
-            issuers: without_root(certificates(intermediates)),
-        };
-        if let Err(reason) = record.check_chain() {
-            return unfit("the certificate of the authority", reason);
-        }
-        let (found, is_new) = self.store_base(&record).await?;
-        if is_new || found.record.certificate == record.certificate {
-            self.forget(BASE);
-            return Ok(());
-        }
-        let client = "The connection has another base authority already: import into another connection.";
-        Err(CertificateError::refused(client, "an authority was imported where there is another one"))
-    }
-}
-
-/// Returns the certificates of a PEM text that was checked before, as DER.
-fn certificates(pem: Option<&str>) -> Vec<Vec<u8>> {
-    pem.and_then(|pem| certificates_of_pem(pem).ok()).unwrap_or_default()
-}
-
-/// Removes a root from the end of a chain, because a verifier has its own copy.
-fn without_root(mut chain: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    let is_root = |der: &Vec<u8>| {
-        Certificate::from_der(der)
-            .is_ok_and(|read| read.tbs_certificate().issuer() == read.tbs_certificate().subject())
-    };
-    if chain.last().is_some_and(is_root) {
-        chain.pop();
-    }
-    chain
 }

@@ -25,7 +25,8 @@ pub struct LocalCaConfiguration {
     /// The longest validity that an order may name, in days.
     pub most_days: u32,
     /// The number of minutes by which the validity of a certificate begins before the certificate is made, so that
-    /// clients with slow clocks accept the certificate.
+    /// clients with slow clocks accept the certificate. It is at most a week, and at most half of
+    /// `revocation_list_days`, because the validity of a list begins as early.
     pub backdate_minutes: u32,
     /// The validity of a subordinate authority, in days. It ends with the validity of its parent at the latest.
     pub authority_days: u32,
@@ -138,6 +139,10 @@ impl LocalCaConfiguration {
         if self.backdate_minutes > 7 * 24 * 60 {
             return Err(invalid("`backdate_minutes` must be at most a week"));
         }
+        // A list is signed again when half of its validity has passed, which begins this long ago.
+        if u64::from(self.backdate_minutes) * 2 > u64::from(self.revocation_list_days) * 24 * 60 {
+            return Err(invalid("`backdate_minutes` must be at most half of `revocation_list_days`"));
+        }
         if !is_name(&self.name) {
             return Err(invalid("`name` must be 1 to 200 bytes without control characters"));
         }
@@ -187,6 +192,7 @@ mod tests {
             (json!({ "days": 399 }), "most_days"),
             (json!({ "most_days": 40_000 }), "most_days"),
             (json!({ "backdate_minutes": 20_000 }), "backdate_minutes"),
+            (json!({ "backdate_minutes": 721, "revocation_list_days": 1 }), "revocation_list_days"),
             (json!({ "name": " " }), "name"),
             (json!({ "revocation_list_url": "no address" }), "revocation_list_url"),
             (json!({ "certificate_url": "http://a b/{ca}" }), "certificate_url"),

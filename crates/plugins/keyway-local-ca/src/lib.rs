@@ -97,7 +97,9 @@
 //! authorities below it, within the limits of path lengths, and of the chains that a host accepts
 //! ([`MAX_INTERMEDIATES`](keyway_x509::MAX_INTERMEDIATES), [`MAX_CHAIN_BYTES`](keyway_x509::MAX_CHAIN_BYTES)). When an
 //! authority is deleted, its key is destroyed, its parent revokes its certificate, and its id is never used again. An
-//! authority that has others below it cannot be deleted.
+//! authority that has others below it cannot be deleted. No two authorities have the same subject (decision H342). What
+//! an [imported](LocalCa::import) authority signs keeps within the path lengths and the validity of its whole chain
+//! (decision H343).
 //!
 //! # Revocation lists
 //!
@@ -121,8 +123,10 @@
 mod authority;
 mod authority_record;
 mod base;
+mod chain_limits;
 mod client_request;
 mod configuration;
+mod import;
 mod issue;
 mod list_record;
 mod local_ca;
@@ -136,6 +140,7 @@ mod revocation;
 mod revocation_list;
 mod rotation;
 mod storage_error;
+mod subjects;
 mod subordinate;
 
 pub use configuration::{AuthorityKey, LocalCaConfiguration, RootConfiguration};

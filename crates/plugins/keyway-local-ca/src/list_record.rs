@@ -10,7 +10,6 @@ use keyway_x509::issuing::extensions::extension;
 use keyway_x509::issuing::to_encoded;
 use x509_cert::crl::RevokedCert;
 use x509_cert::ext::pkix::CrlReason;
-use x509_cert::serial_number::SerialNumber;
 
 /// The schema of both records.
 const SCHEMA: u8 = 1;
@@ -27,7 +26,9 @@ pub(crate) struct RevocationRecord {
 }
 
 impl RevocationRecord {
-    /// Makes the entry of a certificate that is being revoked.
+    /// Makes the entry of a certificate that is being revoked. `serial` is the content of the INTEGER in the
+    /// certificate. An authority that was imported may have given out numbers that are negative, or too long for
+    /// `SerialNumber::new`.
     pub(crate) fn new(serial: &[u8], revoked_at: Timestamp, reason: RevocationReason) -> der::Result<Self> {
         // The reason "unspecified" is left out (RFC 5280, section 5.3.1).
         let extensions = match code(reason) {
@@ -35,7 +36,7 @@ impl RevocationRecord {
             reason => Some(vec![extension(false, &reason)?]),
         };
         let entry: RevokedCert = RevokedCert {
-            serial_number: SerialNumber::new(serial)?,
+            serial_number: AnyRef::new(Tag::Integer, serial)?.decode_as()?,
             revocation_date: to_encoded(revoked_at)?,
             crl_entry_extensions: extensions,
         };

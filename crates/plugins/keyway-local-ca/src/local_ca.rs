@@ -7,9 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use keyway_certificates::{CaId, CertificateError, OpenContext};
 use keyway_core::Clock;
 use keyway_seal::KeyRing;
-use keyway_storage::{Batch, CommitOutcome, Expectation, Storage, let_others_run};
+use keyway_storage::{Batch, CommitOutcome, Expectation, Revision, Storage, let_others_run};
 
-use crate::authority::Authority;
+use crate::authority::{Authority, WHAT};
 use crate::authority_record::AuthorityRecord;
 use crate::configuration::LocalCaConfiguration;
 use crate::records::{Kind, Records};
@@ -93,16 +93,14 @@ impl LocalCa {
 
     /// Reads an authority. Returns `None` if it does not exist or is deleted.
     pub(crate) async fn find(&self, id: &str) -> Result<Option<Authority>, CertificateError> {
-        const WHAT: &str = "the record of an authority";
         let key = self.records.key(Kind::Authority, id);
         let Some((content, revision)) = self.records.get(WHAT, &key).await? else { return Ok(None) };
-        let record = AuthorityRecord::decode(&content).map_err(|error| corrupt(WHAT, error.to_string()))?;
-        Authority::load(record, revision)
+        loaded(&content, revision)
     }
 
-    /// Reads all authorities, the base authority first.
-    pub(crate) async fn all(&self) -> Result<Vec<Authority>, CertificateError> {
-        const WHAT: &str = "the record of an authority";
+    /// Reads all authorities, the base authority first. A record that cannot be read stands as its error at the end, so
+    /// that it stops no work on the other authorities (decision B14).
+    pub(crate) async fn all(&self) -> Result<Vec<Result<Authority, CertificateError>>, CertificateError> {
         self.authority(None).await?;
         let (range, mut after, mut all) = (self.records.all(Kind::Authority), None, Vec::new());
         loop {
@@ -110,17 +108,18 @@ impl LocalCa {
                 self.records.storage.scan(&range, after.as_deref(), 128).await.map_err(from_storage)?;
             for entry in &page.entries {
                 let_others_run().await;
-                let content = self.records.open(WHAT, &entry.key, &entry.value)?;
-                let record =
-                    AuthorityRecord::decode(&content).map_err(|error| corrupt(WHAT, error.to_string()))?;
-                all.extend(Authority::load(record, entry.revision)?);
+                let content = self.records.open(WHAT, &entry.key, &entry.value);
+                all.extend(content.and_then(|content| loaded(&content, entry.revision)).transpose());
             }
             after = page.entries.last().map(|entry| entry.key.clone());
             if !page.more {
                 break;
             }
         }
-        all.sort_by_key(|authority| (authority.record.id != BASE, authority.record.name.clone()));
+        all.sort_by_key(|authority| match authority {
+            Ok(authority) => (u8::from(authority.record.id != BASE), authority.record.name.clone()),
+            Err(_) => (2, String::new()),
+        });
         Ok(all)
     }
 
@@ -128,20 +127,33 @@ impl LocalCa {
     /// call stored it.
     pub(crate) async fn store_base(
         &self,
-        record: &AuthorityRecord,
+        record: AuthorityRecord,
     ) -> Result<(Authority, bool), CertificateError> {
         for _ in 0..MAX_ATTEMPTS {
             let key = self.records.key(Kind::Authority, BASE);
-            let batch = Batch::new()
+            let mut batch = Batch::new()
                 .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
                 .put(self.records.key(Kind::Name, &record.name), Vec::new(), Expectation::Absent);
-            let outcome = self.records.storage.commit(batch).await.map_err(from_storage)?;
+            for subject in self.subject_keys(&record)? {
+                batch = batch.put(subject, Vec::new(), Expectation::Absent);
+            }
+            if let CommitOutcome::Committed(revision) =
+                self.records.storage.commit(batch).await.map_err(from_storage)?
+            {
+                return Ok((Authority::new(record, revision)?, true));
+            }
             if let Some(authority) = self.find(BASE).await? {
-                return Ok((authority, matches!(outcome, CommitOutcome::Committed(_))));
+                return Ok((authority, false));
             }
         }
         Err(busy())
     }
+}
+
+/// Reads the authority in the content of a record. Returns `None` if the authority is deleted.
+fn loaded(content: &[u8], revision: Revision) -> Result<Option<Authority>, CertificateError> {
+    let record = AuthorityRecord::decode(content).map_err(|error| corrupt(WHAT, error.to_string()))?;
+    Authority::load(record, revision)
 }
 
 impl fmt::Debug for LocalCa {

@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     List = 4,
     /// The last list that was signed. In the clear.
     SignedList = 5,
+    /// The subject of an authority. The record keeps subjects unique, as that of a name does for names.
+    Subject = 6,
 }
 
 /// The storage engine of one connection, and the keys that seal its records.

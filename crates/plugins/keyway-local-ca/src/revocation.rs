@@ -44,8 +44,8 @@ impl LocalCa {
         Ok(self.records.storage.get(&key).await.map_err(from_storage)?.is_some())
     }
 
-    /// Returns the id of the authority that signed a certificate, and the serial number of the certificate. Fails if
-    /// the authority did not sign it.
+    /// Returns the id of the authority that signed a certificate, and the serial number of the certificate as the
+    /// certificate encodes it. Fails if the authority did not sign it.
     async fn signed(
         &self,
         certificate: &Pem,
@@ -56,7 +56,7 @@ impl LocalCa {
         let issuer = certificate_pem(&authority.record.certificate);
         let facts = check_issuer(certificate.as_str(), &issuer)
             .map_err(|fault| CertificateError::invalid("the certificate", fault.to_string()))?;
-        Ok((id.to_owned(), facts.serial_bytes()))
+        Ok((id.to_owned(), facts.serial_der))
     }
 
     /// Adds a revocation to a batch. Returns the unchanged batch as the inner error if the certificate is revoked

@@ -100,9 +100,12 @@ impl LocalCa {
     ) -> Result<(Vec<(CaId, RevocationList)>, Option<Timestamp>), CertificateError> {
         let (mut renewed, mut next, mut failed) = (Vec::new(), None::<Timestamp>, None);
         for authority in self.all().await? {
-            let ca = authority.id()?;
-            match self.renewed_list(&ca).await {
-                Ok((list, half)) => {
+            let renewal = async {
+                let ca = authority?.id()?;
+                Ok((self.renewed_list(&ca).await?, ca))
+            };
+            match renewal.await {
+                Ok(((list, half), ca)) => {
                     renewed.extend(list.map(|list| (ca, list)));
                     next = next.into_iter().chain([half]).min();
                 }

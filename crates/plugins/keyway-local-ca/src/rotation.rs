@@ -1,7 +1,7 @@
 //! Resealing of the records with a new key.
 
 use keyway_certificates::CertificateError;
-use keyway_storage::{Batch, CommitOutcome, Expectation};
+use keyway_storage::{Entry, rewrite};
 
 use crate::local_ca::LocalCa;
 use crate::records::Kind;
@@ -16,36 +16,25 @@ impl LocalCa {
     /// one commit for each record. It may be dropped and called again at any time.
     ///
     /// # Errors
-    /// The errors of the storage, and [`NotReady`](CertificateError::NotReady) for a record that none of the keys
-    /// opens.
+    /// The errors of the storage, and [`NotReady`](CertificateError::NotReady) for a record that is damaged or that
+    /// none of the keys opens. All other records are resealed nevertheless.
     pub async fn reseal(&self) -> Result<u64, CertificateError> {
         const WHAT: &str = "a sealed record of the authority";
-        let mut resealed = 0;
+        let (mut resealed, mut failed) = (0, None);
         for kind in [Kind::Authority, Kind::Order] {
-            let (range, mut after) = (self.records.all(kind), None);
-            loop {
-                let page =
-                    self.records.storage.scan(&range, after.as_deref(), 128).await.map_err(from_storage)?;
-                for entry in &page.entries {
-                    if self.records.is_sealed_with_first(&entry.value) {
-                        continue;
-                    }
-                    let content = self.records.open(WHAT, &entry.key, &entry.value)?;
-                    let value = self.records.seal(&entry.key, &content)?;
-                    let expected = Expectation::Revision(entry.revision);
-                    let batch = Batch::new().put(entry.key.clone(), value, expected);
-                    match self.records.storage.commit(batch).await.map_err(from_storage)? {
-                        // A record that another writer has changed is counted, too, so that the caller calls this
-                        // function again.
-                        CommitOutcome::Committed(_) | CommitOutcome::Conflict { .. } => resealed += 1,
-                    }
+            let change = |entry: &Entry| {
+                if self.records.is_sealed_with_first(&entry.value) {
+                    return Ok(None);
                 }
-                after = page.entries.last().map(|entry| entry.key.clone());
-                if !page.more {
-                    break;
-                }
+                let content = self.records.open(WHAT, &entry.key, &entry.value)?;
+                self.records.seal(&entry.key, &content).map(Some)
+            };
+            let all = self.records.all(kind);
+            match rewrite(&*self.records.storage, &all, change).await.map_err(from_storage)? {
+                Ok(count) => resealed += count,
+                Err(error) => failed = failed.or(Some(error)),
             }
         }
-        Ok(resealed)
+        failed.map_or(Ok(resealed), Err)
     }
 }

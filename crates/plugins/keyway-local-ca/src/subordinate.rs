@@ -10,6 +10,7 @@ use keyway_x509::issuing::extensions::of_authority;
 use crate::authority::{Authority, signed};
 use crate::authority_record::AuthorityRecord;
 use crate::base::{NewKey, days};
+use crate::chain_limits::ChainLimits;
 use crate::configuration::is_name;
 use crate::local_ca::{BASE, LocalCa, MAX_ATTEMPTS, MOST_AUTHORITIES};
 use crate::records::{Kind, mark};
@@ -59,16 +60,26 @@ impl LocalCa {
             let batch = Batch::new()
                 .put(key.clone(), self.records.seal(&key, &record.encode())?, Expectation::Absent)
                 .put(self.records.key(Kind::Name, &record.name), Vec::new(), Expectation::Absent)
+                .put(self.subject_key(&subject), Vec::new(), Expectation::Absent)
                 .put(
                     above.clone(),
                     self.records.seal(&above, &parent.record.encode())?,
                     Expectation::Revision(parent.revision),
                 );
             match self.records.storage.commit(batch).await.map_err(from_storage)? {
-                CommitOutcome::Committed(_) => self.forget(&parent.record.id),
-                CommitOutcome::Conflict { item: 1 } => {
+                // The stored authority is not read again: an error of that read would say that nothing happened.
+                CommitOutcome::Committed(revision) => {
+                    self.forget(&parent.record.id);
+                    return Authority::new(record, revision);
+                }
+                CommitOutcome::Conflict { item: item @ (1 | 2) } => {
                     if self.find(&id).await?.is_none() {
-                        return Err(invalid("the name of the authority", "another authority has it"));
+                        let what = if item == 1 {
+                            "the name of the authority"
+                        } else {
+                            "the subject of the authority"
+                        };
+                        return Err(invalid(what, "another authority has it"));
                     }
                 }
                 CommitOutcome::Conflict { .. } => {
@@ -98,7 +109,7 @@ impl LocalCa {
         subject: &DistinguishedName,
     ) -> Result<AuthorityRecord, CertificateError> {
         let refused = |client: &str, log: &str| Err(CertificateError::refused(client, log));
-        if parent.path_length == Some(0) {
+        if parent.limits.path_length == Some(0) {
             return refused(
                 "The parent may have no authorities below it.",
                 "the path length of the parent is 0",
@@ -107,7 +118,7 @@ impl LocalCa {
         let now = self.clock.now();
         parent.check_validity("the parent", now)?;
         let NewKey { key, stored, identifier } = self.new_key()?;
-        let path_length = parent.path_length.map(|length| length - 1);
+        let path_length = parent.limits.path_length.map(|length| length - 1);
         let content = || {
             let mut extensions = of_authority(&identifier, path_length)?;
             extensions.extend(parent.pointers(&self.configuration)?);
@@ -134,6 +145,7 @@ impl LocalCa {
             key: Some(stored),
             certificate: signed(&content, &parent.key)?,
             issuers: parent.chain(),
+            limits: ChainLimits::default(),
         };
         record.check_chain().map_err(|reason| invalid("the authority", reason))?;
         Ok(record)
@@ -149,7 +161,7 @@ impl LocalCa {
         let mut turn = Turn::new(&self.records.storage);
         for _ in 0..MAX_ATTEMPTS {
             let Some(authority) = self.find(id).await? else { return Ok(()) };
-            if self.all().await?.iter().any(|other| other.record.parent.as_deref() == Some(id)) {
+            if self.has_below(&authority).await? {
                 let client = "The authority has others below it: delete those first.";
                 return Err(CertificateError::refused(
                     client,
@@ -171,6 +183,16 @@ impl LocalCa {
         Err(busy())
     }
 
+    /// Tells whether there are authorities below this one. An authority that cannot be read may be below it, unless its
+    /// path length forbids that.
+    async fn has_below(&self, authority: &Authority) -> Result<bool, CertificateError> {
+        if authority.limits.path_length == Some(0) {
+            return Ok(false);
+        }
+        let all = self.all().await?.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(all.iter().any(|other| other.record.parent.as_ref() == Some(&authority.record.id)))
+    }
+
     async fn deletion(&self, authority: &Authority, now: Timestamp) -> Result<Batch, CertificateError> {
         // Only the id stays, so that deleted authorities do not make the reading of all others long.
         let (description, certificate, issuers) = (None, Vec::new(), Vec::new());
@@ -184,6 +206,7 @@ impl LocalCa {
                 Expectation::Revision(authority.revision),
             )
             .delete(self.records.key(Kind::Name, &record.name), Expectation::Any)
+            .delete(self.subject_key(&authority.subject()), Expectation::Any)
             .delete(self.records.key(Kind::SignedList, &record.id), Expectation::Any);
         let Some(parent) = &record.parent else { return Ok(batch) };
         let serial = authority.certificate.tbs_certificate().serial_number().as_bytes().to_vec();

@@ -7,5 +7,6 @@ mod gateway;
 mod life;
 mod orders;
 mod recovery;
+mod rotation;
 mod shared_proofs;
 mod support;

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 pub(crate) struct Desk {
     pub(crate) server: AcmeDouble,
     pub(crate) storage: Arc<dyn Storage>,
-    keys: KeyRing,
+    pub(crate) keys: KeyRing,
     pub(crate) configuration: Value,
     pub(crate) external_account: Option<ExternalAccount>,
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keyway_certificates::core::{Clock as _, Effect, ErrorKind, PluginError as _};
-use keyway_certificates::{CertificateAuthority as _, CreateCa, Owner, Pem, RenewalQuestion, RequestContext};
+use keyway_certificates::{
+    CertificateAuthority as _, CreateCa, DeleteCa, Owner, Pem, RenewalQuestion, RequestContext,
+};
 use keyway_storage::FaultyStorage;
 use keyway_x509::{Expected, IssuedFacts, IssuedFault, KeyType, check_issued};
 use pollster::block_on;
@@ -180,10 +182,32 @@ fn a_created_authority_has_a_name_and_a_subject_of_its_own() {
     };
     assert!(refused("Sub", "CN=Other").contains("another authority has it"));
     assert!(refused("Local CA", "CN=Other").contains("another authority has it"));
+    assert!(refused("Other", "CN=Sub").contains("subject of the authority is not acceptable: another"));
+    assert!(refused("Other", "CN=sUB").contains("another authority has it"), "as a verifier compares names");
     assert!(refused("Other", "CN=").contains("RFC 4514"));
     assert!(refused("Other", "CN=Test Root,O=Example").contains("that of its parent"));
     assert!(refused("two\nlines", "CN=Other").contains("control characters"));
     assert_eq!(block_on(ca.ca_information()).unwrap().len(), 2);
+}
+
+/// A verifier finds the revocation list of a certificate by the name of the issuer.
+#[test]
+fn no_two_authorities_of_a_connection_have_one_subject() {
+    let mut configuration = with_root();
+    configuration["root"]["path_length"] = 2.into();
+    let ca = Desk::new().open(configuration);
+    let sub = create(&ca, "Sub");
+    let below = |subject: &str| {
+        let owner = Owner::new("test").unwrap();
+        let request = CreateCa::new(intent(), "Below", subject, sub.id.clone(), owner);
+        block_on(ca.create_ca(&request))
+    };
+    let refused = below("CN=Test Root,O=Example").unwrap_err();
+    assert_eq!((refused.kind(), refused.effect()), (ErrorKind::Invalid, Effect::None));
+    assert!(refused.to_string().contains("another authority has it"), "{refused}");
+    let made = below("CN=Below").unwrap();
+    block_on(ca.delete_ca(&DeleteCa::new(intent(), made.id))).unwrap();
+    below("CN=Below").unwrap();
 }
 
 #[test]
@@ -215,6 +239,16 @@ fn only_an_authority_in_memory_with_its_own_keys_is_prompt() {
     assert!(!desk.open(json!({})).capabilities().prompt);
     let elsewhere = Desk::over(FaultyStorage::over(&desk.storage).pauses().into_engine());
     assert!(!elsewhere.with_root().capabilities().prompt);
+}
+
+#[test]
+fn the_error_of_an_expired_authority_names_a_remedy() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    root(&ca);
+    desk.clock.advance_days(3651);
+    let error = issue(&ca, &order("order-1", &Client::new("a.example.com").metadata())).unwrap_err();
+    assert!(error.to_string().contains("another connection"), "{error}");
 }
 
 #[test]

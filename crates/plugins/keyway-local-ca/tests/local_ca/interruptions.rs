@@ -6,7 +6,7 @@ use keyway_certificates::{
     CaId, CertificateAuthority as _, CertificateRevocation, CreateCa, DeleteCa, IntendedCall, ObjectRef,
     Owner, Reconciled, RevocationReason,
 };
-use keyway_storage::{Fault, FaultyStorage, Layered, Storage};
+use keyway_storage::{Batch, Expectation, Fault, FaultyStorage, KeyRange, Layered, Storage};
 use pollster::block_on;
 
 use crate::support::{Client, Desk, create, intent, issue, issued, order, revoke, root, with_root};
@@ -29,6 +29,32 @@ fn two_handles_make_one_root() {
         *kept.lock().unwrap() = base.signing_certificate.unwrap().as_str().to_owned();
     });
     assert_eq!(root(&slow.with_root()), *made.lock().unwrap());
+}
+
+/// A read that fails after the commit would tell the host that nothing happened, and the authority would have no owner.
+#[test]
+fn a_created_authority_is_not_read_again() {
+    let desk = Desk::new();
+    for is_root in [true, false] {
+        let (dying, engine) = disturbed(&desk);
+        let (last, storage) = (Arc::clone(&engine), Arc::clone(&desk.storage));
+        engine.0.before_commit(0, async move {
+            last.0.before_operation(0, async move {
+                for entry in storage.scan(&KeyRange::all(), None, 100).await.unwrap().entries {
+                    let batch = Batch::new().put(entry.key, [9], Expectation::Any);
+                    let _ = storage.commit(batch).await.unwrap();
+                }
+            });
+        });
+        let ca = dying.with_root();
+        let made = if is_root {
+            block_on(ca.default_ca()).map(Option::unwrap)
+        } else {
+            block_on(ca.create_ca(&creation()))
+        };
+        assert_eq!(made.unwrap().name, if is_root { "Local CA" } else { "Sub" });
+        assert!(engine.0.has_planned_events(), "nothing was read after the commit");
+    }
 }
 
 #[test]

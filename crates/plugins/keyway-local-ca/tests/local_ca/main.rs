@@ -2,6 +2,7 @@
 
 mod certificates;
 mod chains;
+mod foreign;
 mod import;
 mod interruptions;
 mod many_writers;

@@ -93,6 +93,23 @@ fn records_move_to_a_new_key() {
 }
 
 #[test]
+fn a_damaged_record_does_not_stop_the_resealing_of_others() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    create(&ca, "Sub");
+    crate::support::issue(&ca, &order("order-1", &Client::new("a.example.com").metadata())).unwrap();
+    let first = entries(&desk.storage, 0).remove(0);
+    put(&desk.storage, &first.key, &first.value[..40]);
+    let new = KeyRing::new([Key::generate().unwrap()]).unwrap();
+    let id = new.primary_id().to_bytes();
+    let both = Desk { keys: new.with_retiring(&desk.keys), ..desk };
+    let error = block_on(both.with_root().reseal()).unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
+    let all = [entries(&both.storage, 0), entries(&both.storage, 2)].concat();
+    assert_eq!((all.len(), all.iter().filter(|entry| entry.value[1..].starts_with(&id)).count()), (3, 2));
+}
+
+#[test]
 fn connections_share_an_engine_and_nothing_else() {
     let storage: Arc<dyn Storage> = Arc::new(Memory::new());
     let desk = Desk::over(storage);
@@ -115,6 +132,52 @@ fn a_damaged_record_of_a_list_does_not_stop_the_lists_of_others() {
     assert!(damaged.to_string().contains("damaged"), "{damaged}");
     assert_eq!(entries(&desk.storage, 4).len(), 2);
     assert_eq!(list(&sub.id).number, 1);
+}
+
+#[test]
+fn a_damaged_record_of_an_authority_does_not_stop_the_others() {
+    let desk = Desk::new();
+    let ca = desk.with_root();
+    root(&ca);
+    let base = entries(&desk.storage, 0).remove(0).key;
+    let damaged = create(&ca, "Damaged");
+    for entry in entries(&desk.storage, 0).iter().filter(|entry| entry.key != base) {
+        put(&desk.storage, &entry.key, &entry.value[..40]);
+    }
+    let sub = create(&ca, "Sub");
+
+    let error = block_on(ca.maintain()).unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
+    let list = |id: &CaId| block_on(ca.revocation_list(id)).unwrap();
+    assert_eq!(entries(&desk.storage, 4).len(), 2);
+    assert_eq!([list(&CaId::new("base").unwrap()).number, list(&sub.id).number], [1, 1]);
+
+    let ids = || -> Vec<_> {
+        block_on(ca.ca_information()).unwrap().into_iter().map(|ca| ca.id.as_str().to_owned()).collect()
+    };
+    assert_eq!(ids(), ["base", sub.id.as_str()]);
+    block_on(ca.delete_ca(&DeleteCa::new(intent(), sub.id))).unwrap();
+    assert_eq!(ids(), ["base"]);
+    let error = block_on(desk.with_root().revocation_list(&damaged.id)).unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
+}
+
+#[test]
+fn an_authority_that_may_be_above_a_damaged_one_is_not_deleted() {
+    let desk = Desk::new();
+    let mut configuration = crate::support::with_root();
+    configuration["root"]["path_length"] = 2.into();
+    let ca = desk.open(configuration);
+    root(&ca);
+    let base = entries(&desk.storage, 0).remove(0).key;
+    let above = create(&ca, "Above");
+    let known: Vec<_> = entries(&desk.storage, 0).into_iter().map(|entry| entry.key).collect();
+    crate::support::try_create(&ca, "Below", Some(&above.id)).unwrap();
+    let below = entries(&desk.storage, 0).into_iter().find(|entry| !known.contains(&entry.key)).unwrap();
+    assert_ne!(below.key, base);
+    put(&desk.storage, &below.key, &below.value[..40]);
+    let error = block_on(ca.delete_ca(&DeleteCa::new(intent(), above.id))).unwrap_err();
+    assert!(error.to_string().contains("damaged"), "{error}");
 }
 
 #[test]

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use keyway_certificates::core::{Clock as _, ErrorKind, PluginError as _};
-use keyway_certificates::{CaId, CertificateAuthority as _, DeleteCa, RevocationReason};
+use keyway_certificates::{CaId, CertificateAuthority as _, DeleteCa, Pem, RevocationReason};
 use keyway_local_ca::{LocalCa, RevocationList};
 use keyway_storage::{Layered, Limits, Memory, Storage as _, StorageLayer};
 use keyway_x509::IssuedFacts;
+use keyway_x509::issuing::to_pem;
 use pollster::block_on;
 use x509_cert::crl::CertificateList;
 use x509_cert::der::{Decode as _, Encode as _};
 use x509_cert::ext::pkix::CrlReason;
 
+use crate::foreign::{Foreign, renumbered};
 use crate::support::{Client, Desk, create, intent, issued, revoke, try_create, with_root};
 
 fn list(ca: &LocalCa, id: &str) -> RevocationList {
@@ -169,6 +171,28 @@ fn a_deleted_authority_is_revoked_by_its_parent_and_signs_nothing() {
     assert!(block_on(another.revocation_list(&below.id)).is_err());
     // The name of the deleted authority can be used again.
     create(&ca, "Sub");
+}
+
+#[test]
+fn a_list_has_each_serial_number_as_its_certificate_has_it() {
+    let ca = Desk::new().open(serde_json::json!({}));
+    let authority = Foreign::new("CN=Old", None, 300, |_| {});
+    block_on(ca.import(authority.key_pem(), None, &authority.pem(), None)).unwrap();
+    let made = issued(&ca, &Client::new("a.example.com"), None);
+    let der = &keyway_x509::certificates_of_pem(made.certificate.as_str()).unwrap()[0];
+    // A number of 20 bytes whose first bit is set, its negative twin, and numbers that a list without signs confuses.
+    let (mut long, short) = (vec![0x91; 21], [vec![0xff], vec![0, 0xff], vec![0]]);
+    long[0] = 0;
+    let mut expected = vec![(long[1..].to_vec(), None), (long, None)];
+    expected.extend(short.map(|serial| (serial, None)));
+    for (serial, _) in &expected {
+        let foreign = to_pem("CERTIFICATE", &renumbered(der, &authority.key, serial));
+        let foreign = Pem::new(foreign).unwrap();
+        revoke(&ca, &foreign, None, RevocationReason::Unspecified).unwrap();
+        revoke(&ca, &foreign, None, RevocationReason::Unspecified).unwrap();
+    }
+    expected.sort();
+    assert_eq!(entries(&list(&ca, "base")), expected);
 }
 
 #[test]
