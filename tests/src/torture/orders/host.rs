@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keyway_certificates::{
     AuthorityName, CaUnavailable, Capabilities, CertificateAuthority, CertificateAuthorityLayer,
-    CertificateError, CertificateEvents, CertificateReady, Layered, OrderId, Owner,
+    CertificateError, CertificateEvents, CertificateReady, CertificateRevocation, Layered, OrderId, Owner,
 };
 use keyway_conformance::certificates::{CaCall, ScriptedCa, Step};
 use keyway_core::{PluginError as _, Plugins, plugins};
@@ -74,7 +74,7 @@ impl Host {
         let listener = Listener { plan: plan.clone(), draw: Mutex::new(draw.fork(2)) };
         let authority = match &plan.directory {
             Some(directory) => acme::open(plan, directory, storage, &keys)?,
-            None => claiming(plan, &ca),
+            None => connection(plan, &ca),
         };
         let builder = hosting::builder(registry, storage, keys.clone(), slot, draw.fork(3))
             .order_limits(limits)
@@ -154,8 +154,26 @@ impl CertificateAuthorityLayer for Claiming {
     }
 }
 
-fn claiming(plan: &Plan, ca: &ScriptedCa) -> Arc<dyn CertificateAuthority> {
+/// A connection that reports each revocation as done.
+#[derive(Debug)]
+struct RevokingNothing(ScriptedCa);
+
+impl CertificateAuthorityLayer for RevokingNothing {
+    type Inner = ScriptedCa;
+
+    fn inner(&self) -> &ScriptedCa {
+        &self.0
+    }
+
+    async fn revoke(&self, _: &CertificateRevocation) -> Result<(), CertificateError> {
+        Ok(())
+    }
+}
+
+/// Opens the connection to the scripted authority, with the deliberate defect if it is one of the connection.
+fn connection(plan: &Plan, ca: &ScriptedCa) -> Arc<dyn CertificateAuthority> {
     match plan.defect {
+        Some(Defect::KeepsLateCertificates) => Arc::new(Layered(RevokingNothing(ca.clone()))),
         Some(Defect::PlacesAnother) => Arc::new(Layered(Claiming(ca.clone()))),
         _ => Arc::new(ca.clone()),
     }
