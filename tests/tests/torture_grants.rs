@@ -7,7 +7,8 @@ use keyway_tests::services::OrSkip as _;
 use keyway_tests::torture::Options;
 use keyway_tests::torture::Report;
 use keyway_tests::torture::cuts::Cuts;
-use keyway_tests::torture::grants::{self, CutOptions, Defect, Tasks};
+use keyway_tests::torture::grants::{self, CutOptions, Defect, Plan, Role, Tasks};
+use keyway_tests::torture::line::Line;
 #[cfg(unix)]
 use keyway_tests::torture::ssh_files::{self, DiskDefect};
 use keyway_tests::torture::trace::strace;
@@ -45,6 +46,44 @@ fn every_defect_is_caught() {
         let caught = if defect == Defect::MakesAnother { report.doubled() } else { report.lost() };
         assert!(caught > 0, "{name}: {report:?}");
     }
+}
+
+/// Runs a host that has one task, without a kill. Returns its lines.
+fn lines_of(plan: &Plan) -> Vec<Line> {
+    let output =
+        Command::new(PROGRAM).arg("grants").arg(serde_json::to_string(plan).unwrap()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
+}
+
+#[test]
+fn a_grant_that_is_there_after_its_revocation_was_acknowledged_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plan = Plan {
+        role: Role::Write,
+        folder: folder.path().to_owned(),
+        program: PathBuf::from(PROGRAM),
+        seed: 1,
+        slot: 0,
+        hosts: 1,
+        round: 0,
+        generation: 0,
+        unresolved: Vec::new(),
+        revoked: Vec::new(),
+        tasks: Tasks { own: 1, sharing: 0, operations: 20, executable: false },
+        defect: None,
+    };
+    let lines = lines_of(&plan);
+    assert!(!lines.iter().any(Line::is_fault), "{lines:?}");
+    // Some of these grants still exist.
+    plan.generation = 1;
+    plan.revoked = lines
+        .into_iter()
+        .filter_map(|line| if let Line::Begun { cell, .. } = line { Some(cell) } else { None })
+        .collect();
+    let lines = lines_of(&plan);
+    let is_told = |line: &Line| matches!(line, Line::Lost(what) if what.ends_with("is granted again"));
+    assert!(lines.iter().any(is_told), "{lines:?}");
 }
 
 #[test]

@@ -123,4 +123,4 @@ pub use rule::{Broken, Checking, Clause, Level, Need, Rule, broken, ensure};
 pub use scripted::{Fault, Step};
 pub use suite::{RunOptions, Subject, Suite, check_rules};
 pub use trial::{History, Trial};
-pub use verdict::{Failure, RuleOutcome, Verdict};
+pub use verdict::{Ending, Failure, RuleOutcome, Verdict};

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::lock::locked;
-use crate::{Rule, RunOptions, Subject, Suite, Verdict};
+use crate::{Ending, Rule, RunOptions, Subject, Suite, Verdict};
 
 /// A deliberately broken subject, and the rules that must catch it. The code of the subject itself does not refer to
 /// these rules.
@@ -19,6 +19,8 @@ pub struct Mutant<S: ?Sized + 'static> {
     pub what: &'static str,
     /// The ids of the rules that must catch the mutant.
     pub breaks: &'static [&'static str],
+    /// The rules among them that the mutant keeps from a judgement: they panic, or do not end.
+    pub unjudged: &'static [&'static str],
     /// Makes the subject.
     pub subject: fn() -> Arc<S>,
 }
@@ -59,6 +61,10 @@ pub struct MatrixRow {
     pub caught_by: Vec<&'static str>,
     /// The explanation of the rule in `breaks`; empty if that rule passed.
     pub explanation: String,
+    /// How the rule in `breaks` ended; `None` if that rule did not fail.
+    pub ending: Option<Ending>,
+    /// Whether the mutant keeps the rule in `breaks` from a judgement on purpose.
+    pub is_unjudged: bool,
     /// The rules that timed out on the mutant.
     pub timed_out: Vec<&'static str>,
     /// The time that all rules took on the mutant.
@@ -110,6 +116,8 @@ impl Matrix {
                 .find(|outcome| outcome.rule == *breaks)
                 .map(crate::RuleOutcome::explanation)
                 .unwrap_or_default(),
+            ending: failed().find(|outcome| outcome.rule == *breaks).and_then(crate::RuleOutcome::ending),
+            is_unjudged: mutant.unjudged.contains(breaks),
             timed_out: timed_out().map(|outcome| outcome.rule).collect(),
             took: outcomes.iter().map(|outcome| outcome.took).sum(),
         };
@@ -125,8 +133,8 @@ impl Matrix {
         self.rows.extend(other.rows);
     }
 
-    /// Lists the faults: mutants that survived the rule they break, rules without mutants, and an
-    /// empty matrix.
+    /// Lists the faults: mutants that survived the rule they break, mutants on which that rule panicked or did not end
+    /// (unless the mutant [declares](Mutant::unjudged) it), rules without mutants, and an empty matrix.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         if self.rows.is_empty() {
@@ -140,6 +148,18 @@ impl Matrix {
                 row.breaks,
                 if row.caught_by.is_empty() { "no rule".to_owned() } else { row.caught_by.join(", ") }
             ));
+        }
+        for row in &self.rows {
+            let (mutant, kind, rule) = (row.mutant, row.kind, row.breaks);
+            match row.ending {
+                Some(Ending::Judged) if row.is_unjudged => {
+                    faults.push(format!("{mutant} ({kind}) is judged by {rule}: remove `unjudged`"));
+                }
+                Some(ending @ (Ending::TimedOut | Ending::CutShort)) if !row.is_unjudged => {
+                    faults.push(format!("{mutant} ({kind}) is not judged by {rule}: {ending:?}"));
+                }
+                _ => {}
+            }
         }
         for rule in &self.rules {
             if self.rows.iter().all(|row| row.breaks != *rule) {
@@ -200,4 +220,32 @@ pub(crate) fn side_by_side<T: Send>(count: usize, work: impl Fn(usize) -> T + Sy
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(at, _)| *at);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Ending, Matrix, MatrixRow};
+
+    fn faults(ending: Ending, is_unjudged: bool) -> usize {
+        let row = MatrixRow {
+            mutant: "Hangs",
+            kind: "number",
+            breaks: "NUM-001",
+            caught_by: vec!["NUM-001"],
+            explanation: String::new(),
+            ending: Some(ending),
+            is_unjudged,
+            timed_out: Vec::new(),
+            took: std::time::Duration::ZERO,
+        };
+        Matrix { rules: vec!["NUM-001"], rows: vec![row] }.faults().len()
+    }
+
+    #[test]
+    fn a_mutant_is_caught_by_a_judgement_unless_it_declares_that_there_is_none() {
+        assert_eq!(faults(Ending::Judged, false), 0);
+        assert_eq!([Ending::TimedOut, Ending::CutShort].map(|ending| faults(ending, false)), [1, 1]);
+        assert_eq!([Ending::TimedOut, Ending::CutShort].map(|ending| faults(ending, true)), [0, 0]);
+        assert_eq!(faults(Ending::Judged, true), 1);
+    }
 }

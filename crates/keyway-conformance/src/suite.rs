@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::exclusion::Exclusion;
 use crate::runtime::runtime;
 use crate::trial::History;
-use crate::verdict::{Failure, RuleOutcome, Verdict};
+use crate::verdict::{Ending, Failure, RuleOutcome, Verdict};
 use crate::{Broken, Clause, Level, Report, Rule, Trial};
 
 /// The rules for one kind of subject, and the clauses from which the rules come.
@@ -108,6 +108,7 @@ impl<S: Subject + ?Sized> Suite<S> {
                 "capabilities that tell whether the rule applies",
                 format!("asking for them panicked: {}", panic_text(&*panic)),
                 &history,
+                Ending::CutShort,
             ),
         };
         RuleOutcome {
@@ -143,19 +144,23 @@ impl<S: Subject + ?Sized> Suite<S> {
             }
         });
         if let Err(error) = worker {
-            return failed("a thread to run on", format!("the system gave none: {error}"), history);
+            let observed = format!("the system gave none: {error}");
+            return failed("a thread to run on", observed, history, Ending::CutShort);
         }
         let verdict = match receiver.recv_timeout(options.deadline) {
             Ok(Ok(Ok(()))) => Verdict::Passed,
-            Ok(Ok(Err(Broken::Rule { expected, observed }))) => failed(expected, observed, history),
+            Ok(Ok(Err(Broken::Rule { expected, observed }))) => {
+                failed(expected, observed, history, Ending::Judged)
+            }
             Ok(Ok(Err(Broken::Missing { capability }))) => Verdict::Skipped { capability },
-            Ok(Err(_)) => failed("no panic", PANICKED, history),
+            Ok(Err(_)) => failed("no panic", PANICKED, history, Ending::CutShort),
             Err(RecvTimeoutError::Timeout) => {
                 let observed = history.times().of_unfinished();
-                failed(format!("an end within {:?}", options.deadline), observed, history)
+                let expected = format!("an end within {:?}", options.deadline);
+                failed(expected, observed, history, Ending::TimedOut)
             }
             Err(RecvTimeoutError::Disconnected) => {
-                failed("an answer", "its thread ended without one", history)
+                failed("an answer", "its thread ended without one", history, Ending::CutShort)
             }
         };
         let exclusion = options.exclusions.iter().find(|exclusion| exclusion.rule == rule.id);
@@ -205,11 +210,17 @@ fn check<S: ?Sized>(
     runtime()?.block_on((rule.check)(&trial))
 }
 
-fn failed(expected: impl Into<String>, observed: impl Into<String>, history: &History) -> Verdict {
+fn failed(
+    expected: impl Into<String>,
+    observed: impl Into<String>,
+    history: &History,
+    ending: Ending,
+) -> Verdict {
     Verdict::Failed(Failure {
         expected: expected.into(),
         observed: observed.into(),
         history: history.latest(),
+        ending,
     })
 }
 

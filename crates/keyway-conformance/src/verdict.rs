@@ -45,6 +45,20 @@ pub struct Failure {
     pub observed: String,
     /// The numbered calls before the failure.
     pub history: Vec<String>,
+    /// Whether the rule ended by itself.
+    pub ending: Ending,
+}
+
+/// How a run of a rule that failed ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Ending {
+    /// The rule ended by itself, and compared what it observed with what it demands.
+    Judged,
+    /// The rule did not end before its deadline.
+    TimedOut,
+    /// The subject or the rule panicked, or the rule got no thread.
+    CutShort,
 }
 
 /// A rule and its outcome.
@@ -80,6 +94,14 @@ impl RuleOutcome {
     /// Tells whether this outcome fails the whole report, as a broken MUST or SHOULD does.
     pub fn is_fault(&self) -> bool {
         matches!(self.verdict, Verdict::Failed(_)) && self.level <= Level::Should
+    }
+
+    /// Returns how the rule ended if it failed.
+    pub fn ending(&self) -> Option<Ending> {
+        match &self.verdict {
+            Verdict::Failed(failure) => Some(failure.ending),
+            _ => None,
+        }
     }
 
     /// Explains briefly why the rule did not pass. The text names the missing capability, the reason for the exclusion,

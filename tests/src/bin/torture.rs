@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use keyway_tests::sshd::OpenSsh;
 use keyway_tests::torture::cuts::Cuts;
 use keyway_tests::torture::ledger::Finding;
 use keyway_tests::torture::trace::strace;
@@ -30,8 +31,9 @@ Areas:
   --defect DEFECT   do something wrong on purpose, to see that it is noticed:
                     acknowledges-before-writing; of secrets also writes-in-place; of grants also
                     makes-another, denies-what-it-made or keeps-what-is-revoked; of orders also
-                    places-another or forgets-notices; of sessions also gives-another,
-                    keeps-leases, forgets-ends, promotes-unverified or changes-before-storing
+                    places-another, finalizes-another, forgets-notices or keeps-late-certificates; of
+                    sessions also gives-another, keeps-leases, forgets-ends, promotes-unverified or
+                    changes-before-storing
 ";
 
 /// The number of kills between two progress lines.
@@ -181,6 +183,9 @@ fn torture(arguments: &Arguments) -> Result<bool, String> {
             (orders::run(&options, &mut tell), false)
         }
         Area::Sessions(defect) => {
+            if let Err(skip) = OpenSsh::find() {
+                println!("no logins at a real sshd: {skip}");
+            }
             let options = Options { program, kills, seed, most_findings: 20, defect };
             (sessions::run(&options, &mut tell), false)
         }

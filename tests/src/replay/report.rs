@@ -54,6 +54,9 @@ pub fn replay(vectors: &[Vector]) -> Report {
         let kind = report.kinds.entry(vector.kind.clone()).or_default();
         match scope_of(&vector.kind) {
             Some(Scope::OutOfScope) => kind.out_of_scope += 1,
+            Some(Scope::Replayed(adapter)) if adapter.is_out_of_scope(&vector.input) => {
+                kind.out_of_scope += 1
+            }
             Some(Scope::Replayed(adapter)) => kind.count(vector, judge(adapter, vector)),
             None => kind.unknown += 1,
         }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use keyway_client::{RemoteClass, RpcError};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::locker_answer::{self, Accepted, Refused};
 use crate::locker_sdk::SdkStores;
@@ -254,21 +254,31 @@ const ARGUMENTS: [(&str, &str, &[Parameter]); 14] = [
 const SECRET: &[Parameter] = &[("key", &["key"]), ("environment", &["environment_name"])];
 
 /// The arguments that the SDK does not send to the program.
-const OF_THE_SDK: [&str; 5] =
-    ["timeout", "cancel_event", "default_value", "output_format", "max_network_retries"];
+const OF_THE_SDK: [&str; 4] = ["timeout", "cancel_event", "default_value", "max_network_retries"];
+/// The values of `output_format`, in which the SDK itself writes the answer of the program.
+const FORMATS: [&str; 2] = ["dotenv", "json"];
+/// The note in place of arguments that JSON cannot express.
+const NOT_UNICODE: &str = "value is the lone surrogate U+D800";
+/// The note in place of an argument that is too long to write down.
+const LONG_CURSOR: &str = "cursor is 4097 x";
+
+/// Returns the arguments of a call.
+fn arguments(input: &Input) -> Option<Map<String, Value>> {
+    if input.get("kwargs_note") == LONG_CURSOR {
+        return json!({ "cursor": "x".repeat(4097) }).as_object().cloned();
+    }
+    input.get("kwargs").as_object().cloned()
+}
 
 impl Requests {
-    /// Returns the method and the parameters of a call. Returns `None` for an unknown call, and for a call with one of
-    /// the arguments in `OF_THE_SDK`.
+    /// Returns the method and the parameters of a call. Returns `None` for an unknown call.
     fn request(input: &Input) -> Option<(&'static str, Value)> {
         let call = input.text("call").replace("list_environments_page", "list_page");
         let (_, method, names) = ARGUMENTS.iter().find(|(name, ..)| *name == call)?;
         let method =
             if input.text("call") == "list_environments_page" { "environment.list_page" } else { method };
-        let mut given = input.get("kwargs").as_object()?.clone();
-        if OF_THE_SDK.iter().any(|name| given.contains_key(*name)) {
-            return None;
-        }
+        let mut given = arguments(input)?;
+        given.remove("output_format");
         let mut parameters = json!({});
         if names.iter().any(|(name, _)| name.starts_with("changes/")) {
             parameters["changes"] = json!({});
@@ -291,6 +301,15 @@ impl Requests {
 }
 
 impl Adapter for Requests {
+    /// Leaves out the calls that the SDK answers alone, without a request.
+    fn is_out_of_scope(&self, input: &Input) -> bool {
+        let given = arguments(input).unwrap_or_default();
+        let is_format = |format: &Value| FORMATS.iter().any(|known| format == known);
+        input.get("kwargs_note") == NOT_UNICODE
+            || OF_THE_SDK.iter().any(|name| given.contains_key(*name))
+            || given.get("output_format").is_some_and(|format| !is_format(format))
+    }
+
     fn run(&self, input: &Input) -> Observed {
         let Some((method, parameters)) = Self::request(input) else {
             return Observed::one("answer", StepOutcome::Ok("not a request".into()));
@@ -362,8 +381,7 @@ impl Adapter for Requests {
     fn demands(&self, input: &Input, expected: &Expected) -> Result<Vec<UpstreamStep>, String> {
         let demand = match (Self::request(input), expected.get("outcome")) {
             (_, outcome) if !outcome.is_object() => return Err("no outcome".to_owned()),
-            // A call without a request, because the SDK handles the call alone.
-            (None, _) => Demand::Exactly("not a request".into()),
+            (None, _) => return Err("an unknown call".to_owned()),
             (Some(_), outcome) if outcome.get("ok").is_some() => Demand::Exactly("accepted".into()),
             (Some(_), outcome) if outcome["error"]["class"].is_string() => Demand::AnyRefusal,
             _ => return Err("no outcome".to_owned()),

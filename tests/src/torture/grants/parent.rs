@@ -65,6 +65,7 @@ impl Hosts<'_> {
             round,
             generation: 0,
             unresolved: Vec::new(),
+            revoked: Vec::new(),
             tasks: Tasks::ALL,
             // A checking process has no defect.
             defect: if role == Role::Check { None } else { self.options.defect },
@@ -78,6 +79,7 @@ fn live(mut plan: Plan, mut draw: Draw) -> Result<Vec<Ended>, TortureError> {
         plan.generation = generation;
         plan.seed = draw.bits();
         plan.unresolved = unresolved(earlier.iter().flat_map(|ended| &ended.lines));
+        plan.revoked = earlier.iter().flat_map(|ended| revoked(&ended.lines)).collect();
         let victim = start(&plan)?;
         if !draw.chance(20) {
             return Ok((victim, Fate::killed_at(moment(draw))));
@@ -136,9 +138,28 @@ fn unresolved<'a>(lines: impl IntoIterator<Item = &'a Line>) -> Vec<String> {
     unresolved.into_iter().collect()
 }
 
+/// Returns the cells of grants whose revocation was acknowledged in a run of the host.
+fn revoked(lines: &[Line]) -> Vec<String> {
+    let mut under_way: BTreeMap<u32, &str> = BTreeMap::new();
+    let mut revoked = Vec::new();
+    for line in lines {
+        match line {
+            Line::Begun { task, cell, state: State::Absent } => {
+                under_way.insert(*task, cell);
+            }
+            Line::Acknowledged { task } => revoked.extend(under_way.remove(task).map(str::to_owned)),
+            Line::Begun { task, .. } | Line::Refused { task } => {
+                under_way.remove(task);
+            }
+            _ => {}
+        }
+    }
+    revoked
+}
+
 #[cfg(test)]
 mod tests {
-    use super::unresolved;
+    use super::{revoked, unresolved};
     use crate::torture::line::{Line, State};
 
     #[test]
@@ -157,5 +178,23 @@ mod tests {
             Line::Begun { task: 2, cell: "c".into(), state: State::Absent },
         ];
         assert_eq!(unresolved(&lines), ["a", "d"]);
+    }
+
+    #[test]
+    fn a_revocation_counts_once_it_is_acknowledged() {
+        let begun = |task, cell: &str, state| Line::Begun { task, cell: cell.into(), state };
+        let lines = [
+            begun(1, "a", State::of("there")),
+            Line::Acknowledged { task: 1 },
+            begun(1, "a", State::Absent),
+            begun(2, "b", State::Absent),
+            Line::Refused { task: 2 },
+            Line::Acknowledged { task: 1 },
+            begun(1, "c", State::Absent),
+            begun(1, "d", State::of("there")),
+            Line::Acknowledged { task: 1 },
+            begun(2, "e", State::Absent),
+        ];
+        assert_eq!(revoked(&lines), ["a"]);
     }
 }

@@ -28,6 +28,8 @@ pub struct Plan {
     pub generation: u64,
     /// The cells of requests whose outcome this host does not know.
     pub unresolved: Vec<String>,
+    /// The cells of grants whose revocation this host has acknowledged in earlier runs of the round.
+    pub revoked: Vec<String>,
     /// The tasks of the process.
     pub tasks: Tasks,
     /// The deliberate defect.

@@ -46,6 +46,7 @@ pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
         round: 0,
         generation: 0,
         unresolved: Vec::new(),
+        revoked: Vec::new(),
         tasks: Tasks { executable: false, ..options.tasks },
         defect: None,
     };

@@ -124,6 +124,10 @@ impl Task {
                 let cell =
                     self.host.accounts.cell_of(&grant.id.to_string()).map_err(|error| error.to_string())?;
                 let cell: Cell = cell.ok_or("a grant has no credential in the accounts")?.parse()?;
+                if cell.author == mine && self.plan.revoked.contains(&cell.to_string()) {
+                    say(&Line::Lost(format!("{cell} was revoked, and is granted again")));
+                    continue;
+                }
                 // A request with an unknown outcome is left out here. It is repeated, which shows the outcome.
                 if cell.author == mine && !self.unresolved.contains(&cell) {
                     self.report_begun(cell.to_string(), State::of(THERE));

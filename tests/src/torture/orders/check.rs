@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use keyway_certificates::OrderId;
-use keyway_conformance::certificates::CaCall;
+use keyway_conformance::certificates::{CaCall, ScriptedCa};
 use keyway_core::{Clock as _, PluginError as _, SystemClock};
 use keyway_host::orders::{Decision, End, IssuedBy, Order, Phase};
 use keyway_secrets::{SecretAddress, SecretName, SecretStore as _};
@@ -111,6 +111,12 @@ async fn compare(plan: &Plan, host: &Host, lines: &mut Vec<Line>) -> Result<(), 
             lines.push(Line::Lost(format!("the authority has the order {order}, which no host knows")));
         }
     }
+    let is_gone = |order: &&str| deleted.contains(*order) && !known.contains(order);
+    let late = orders.iter().filter(|order| order.state.phase == Phase::Finished(End::Canceled));
+    let late = late.map(|order| order.id.as_str());
+    // A listener was told of a certificate that came before its order was deleted: such a certificate is not late.
+    let gone = deleted.iter().map(String::as_str).filter(is_gone).filter(|order| !ready.contains(*order));
+    lines.extend(unrevoked(&host.ca, late.chain(gone)));
     let is_acme = plan.kind == Kind::Acme;
     lines.extend(acme::proofs(&plan.folder).map(|proof| Line::Corrupt(format!("the proof {proof} is left"))));
     let mut cells = BTreeSet::new();
@@ -150,6 +156,19 @@ async fn compare(plan: &Plan, host: &Host, lines: &mut Vec<Line>) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// Reports the late certificates that no host revoked: those that the authority made for the orders `without` a
+/// certificate (decision B17).
+fn unrevoked<'a>(ca: &ScriptedCa, without: impl Iterator<Item = &'a str>) -> Vec<Line> {
+    let issued: BTreeSet<String> = ca.issued_orders().into_iter().collect();
+    let revoked = ca.effects().into_iter().filter(|effect| effect.call == CaCall::Revoke);
+    let revoked: BTreeSet<String> = revoked.map(|effect| effect.intent).collect();
+    // The host names the intent of a revocation after its order.
+    let is_revoked = |order: &str| revoked.contains(&format!("{order}.revoke.late"));
+    let lost = without.filter(|order| issued.contains(*order) && !is_revoked(order));
+    lost.map(|order| Line::Lost(format!("the late certificate of the order {order} was not revoked")))
+        .collect()
 }
 
 /// Tells whether the log of issued certificates has the certificate of an order under `name`.

@@ -13,15 +13,18 @@ pub enum Defect {
     FinalizesAnother,
     /// The listener accepts some notices, and forgets them.
     ForgetsNotices,
+    /// The connection reports revocations as done, and the authority never hears of them.
+    KeepsLateCertificates,
 }
 
 impl Defect {
     /// All defects, by their names.
-    pub const ALL: [(&str, Self); 4] = [
+    pub const ALL: [(&str, Self); 5] = [
         ("acknowledges-before-writing", Self::AcknowledgesBeforeWriting),
         ("places-another", Self::PlacesAnother),
         ("finalizes-another", Self::FinalizesAnother),
         ("forgets-notices", Self::ForgetsNotices),
+        ("keeps-late-certificates", Self::KeepsLateCertificates),
     ];
 
     /// Returns the defect of this name.

@@ -9,7 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keyway_certificates::{
     AuthorityName, CaUnavailable, Capabilities, CertificateAuthority, CertificateAuthorityLayer,
-    CertificateError, CertificateEvents, CertificateReady, Layered, OrderId, Owner,
+    CertificateError, CertificateEvents, CertificateOrder, CertificateReady, CertificateRevocation, Layered,
+    OrderId, OrderOutcome, Owner,
 };
 use keyway_conformance::certificates::{CaCall, ScriptedCa, Step};
 use keyway_core::{PluginError as _, Plugins, plugins};
@@ -29,6 +30,8 @@ use crate::torture::hosting;
 const PLUGINS: Plugins = plugins! { keyway_generic };
 /// The store of certificates.
 const STORE: &str = "vault";
+/// The number of checks until the authority makes a certificate.
+const LOOKS: u32 = 2;
 /// The number of scripted calls of each operation. Later calls succeed.
 const SCRIPTED: usize = 300;
 
@@ -74,7 +77,7 @@ impl Host {
         let listener = Listener { plan: plan.clone(), draw: Mutex::new(draw.fork(2)) };
         let authority = match &plan.directory {
             Some(directory) => acme::open(plan, directory, storage, &keys)?,
-            None => claiming(plan, &ca),
+            None => connection(plan, &ca),
         };
         let builder = hosting::builder(registry, storage, keys.clone(), slot, draw.fork(3))
             .order_limits(limits)
@@ -124,7 +127,7 @@ fn ca(plan: &Plan, mut draw: Draw) -> ScriptedCa {
         Some(Defect::PlacesAnother) => plan.kind.capabilities().idempotent(false),
         _ => plan.kind.capabilities(),
     };
-    let ca = ScriptedCa::in_folder(plan.folder.join("ca")).with_capabilities(capabilities).looks(2);
+    let ca = ScriptedCa::in_folder(plan.folder.join("ca")).with_capabilities(capabilities).looks(LOOKS);
     if plan.role != Role::Check {
         for call in [CaCall::Issue, CaCall::Check, CaCall::Modify, CaCall::Cancel, CaCall::Revoke] {
             let steps: Vec<Step> = (0..SCRIPTED).map(|_| step(&mut draw)).collect();
@@ -154,8 +157,33 @@ impl CertificateAuthorityLayer for Claiming {
     }
 }
 
-fn claiming(plan: &Plan, ca: &ScriptedCa) -> Arc<dyn CertificateAuthority> {
+/// A connection that reports each revocation as done. Its cancellations arrive after the certificate is made.
+#[derive(Debug)]
+struct RevokingNothing(ScriptedCa);
+
+impl CertificateAuthorityLayer for RevokingNothing {
+    type Inner = ScriptedCa;
+
+    fn inner(&self) -> &ScriptedCa {
+        &self.0
+    }
+
+    async fn cancel(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
+        for _ in 0..LOOKS {
+            drop(self.0.check(order).await);
+        }
+        self.0.cancel(order).await
+    }
+
+    async fn revoke(&self, _: &CertificateRevocation) -> Result<(), CertificateError> {
+        Ok(())
+    }
+}
+
+/// Opens the connection to the scripted authority, with the deliberate defect if it is one of the connection.
+fn connection(plan: &Plan, ca: &ScriptedCa) -> Arc<dyn CertificateAuthority> {
     match plan.defect {
+        Some(Defect::KeepsLateCertificates) => Arc::new(Layered(RevokingNothing(ca.clone()))),
         Some(Defect::PlacesAnother) => Arc::new(Layered(Claiming(ca.clone()))),
         _ => Arc::new(ca.clone()),
     }

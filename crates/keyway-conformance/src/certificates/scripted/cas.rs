@@ -81,8 +81,10 @@ impl ScriptedCa {
             let log = "the certificate is another one's";
             return Err(CertificateError::refused("This authority did not make the certificate.", log));
         }
+        // Orders may have the same certificate. So each intent is an effect, to tell the orders apart.
         self.at_books(|books| {
-            if books.revoked.insert(request.certificate.as_str().to_owned()) {
+            books.revoked.insert(request.certificate.as_str().to_owned());
+            if books.done(CaCall::Revoke, &request.intent).is_none() {
                 books.enter(CaCall::Revoke, "certificate", &request.intent);
             }
         })

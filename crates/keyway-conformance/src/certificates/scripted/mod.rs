@@ -19,8 +19,8 @@ use keyway_certificates::{
 use keyway_core::{Clock, SystemClock};
 
 use crate::scripted::{self, Player, Shelf};
-use books::Books;
 pub use books::CaEffect;
+use books::{Books, OrderState};
 pub use calls::CaCall;
 
 /// A step of a script. After a delay, it answers one call of a certificate authority or makes the call fail.
@@ -186,6 +186,17 @@ impl ScriptedCa {
     /// If the books cannot be read.
     pub fn effects(&self) -> Vec<CaEffect> {
         self.books(|books| books.effects.clone())
+    }
+
+    /// Returns the ids of the orders whose certificates were made. Blocks when the books are in a folder.
+    ///
+    /// # Panics
+    /// If the books cannot be read.
+    pub fn issued_orders(&self) -> Vec<String> {
+        self.books(|books| {
+            let issued = books.orders.iter().filter(|(_, state)| **state == OrderState::Issued);
+            issued.filter_map(|(ticket, _)| orders::of_ticket(ticket)).map(str::to_owned).collect()
+        })
     }
 
     /// Returns each effect that happened more than once for the same intent. Blocks when the books are in a folder.

@@ -21,6 +21,16 @@ pub(super) fn is_taken(metadata: &OrderMetadata) -> Answer<bool> {
     Ok(metadata.text(NAME)?.is_none_or(|name| !name.ends_with(REFUSED)))
 }
 
+/// Returns the ticket of an order.
+fn ticket_of(order: &CertificateOrder) -> String {
+    format!("ticket-{}", order.id)
+}
+
+/// Returns the id of the order that has this ticket.
+pub(super) fn of_ticket(ticket: &str) -> Option<&str> {
+    ticket.strip_prefix("ticket-")
+}
+
 impl ScriptedCa {
     fn waiting(&self, message: &str) -> Waiting {
         let waiting = Waiting::new(message);
@@ -54,7 +64,7 @@ impl ScriptedCa {
         if let Some(ca) = &order.context.ca {
             self.known(ca)?;
         }
-        let ticket = format!("ticket-{}", order.id);
+        let ticket = ticket_of(order);
         order.plugin_meta.set(TICKET, ticket.as_str())?;
         tokio::task::yield_now().await;
         order.plugin_meta.checkpoint().await?;
@@ -127,7 +137,6 @@ impl ScriptedCa {
 
     /// Reports the outcome of a call.
     pub(super) fn told(&self, question: &Reconciliation) -> Answer<Reconciled> {
-        let ticket = |order: &CertificateOrder| format!("ticket-{}", order.id);
         let call = match &question.context {
             IntendedCall::Issue(_) => CaCall::Issue,
             IntendedCall::Modify(_) => CaCall::Modify,
@@ -139,7 +148,7 @@ impl ScriptedCa {
         let (done, destroyed) = self.at_books(|books| {
             let is_destroyed = match &question.context {
                 IntendedCall::Cancel(order) => {
-                    let state = books.orders.get(&ticket(order));
+                    let state = books.orders.get(&ticket_of(order));
                     matches!(state, Some(OrderState::Canceling | OrderState::Canceled))
                 }
                 IntendedCall::DeleteCa(request) => books.cas.iter().all(|sub| sub.id != request.ca.as_str()),
@@ -150,7 +159,7 @@ impl ScriptedCa {
         })?;
         match &question.context {
             IntendedCall::Issue(order) | IntendedCall::Modify(order) if done.is_some() => {
-                order.plugin_meta.set(TICKET, ticket(order))?;
+                order.plugin_meta.set(TICKET, ticket_of(order))?;
                 Ok(Reconciled::Made(ObjectRef::Order(order.id.clone())))
             }
             IntendedCall::CreateCa(_) => Ok(match done {

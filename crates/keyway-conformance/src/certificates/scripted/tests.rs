@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyway_certificates::{
-    Capabilities, CertificateAuthority, CertificateError, CertificateOrder, IntentId, JsonObject, OrderId,
-    OrderMetadata, OrderOutcome, PluginMeta, RetryMethod,
+    Capabilities, CertificateAuthority, CertificateError, CertificateOrder, CertificateRevocation, IntentId,
+    JsonObject, OrderId, OrderMetadata, OrderOutcome, PluginMeta, RetryMethod, RevocationReason,
 };
 use keyway_core::{Effect, PluginError as _};
 
@@ -122,4 +122,27 @@ fn an_order_that_did_not_arrive_is_placed_again() {
     order.plugin_meta.set("ticket", "ticket-o-1").unwrap();
     let outcome = run(ca.check(&order)).unwrap();
     assert_eq!(outcome.next_method(RetryMethod::Check), Some(RetryMethod::Issue));
+}
+
+#[test]
+fn the_books_tell_the_orders_of_one_certificate_apart() {
+    let ca = ScriptedCa::new();
+    run(async {
+        for id in ["o-1", "o-2", "o-3"] {
+            let order = order(id, id);
+            drop(ca.issue(&order).await.unwrap());
+            if id == "o-3" {
+                break;
+            }
+            let OrderOutcome::Generated(issued) = ca.check(&order).await.unwrap() else { panic!("{id}") };
+            let intent = IntentId::new(format!("{id}.revoke")).unwrap();
+            let request =
+                CertificateRevocation::new(intent, issued.certificate, RevocationReason::Superseded);
+            ca.revoke(&request).await.unwrap();
+            ca.revoke(&request).await.unwrap();
+        }
+    });
+    assert_eq!(ca.issued_orders(), ["o-1", "o-2"]);
+    let revoked = ca.effects().into_iter().filter(|effect| effect.call == CaCall::Revoke);
+    assert_eq!(revoked.map(|effect| effect.intent).collect::<Vec<_>>(), ["o-1.revoke", "o-2.revoke"]);
 }

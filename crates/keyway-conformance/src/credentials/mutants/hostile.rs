@@ -9,7 +9,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use keyway_credentials::{
-    Account, Candidates, CredentialError, CredentialStore as _, Denial, FetchOutcome, Verified,
+    Account, Busy, Candidates, CredentialError, CredentialStore as _, Denial, FetchOutcome, Verified,
 };
 
 use super::plugin::{account_of, login_of, store_mutant};
@@ -70,6 +70,22 @@ mutants! {
             let _slot = slot.map_err(|_| CredentialError::refused("It is busy.", "a fetch has not ended"))?;
             tokio::time::sleep(LONG).await;
             mutant.store.passwords(fetch).await
+        })
+    FindsOneAtATime breaks ["CRE-115"] "finds nothing while it works on another fetch"
+        (passwords |mutant, fetch| {
+            let Ok(_slot) = mutant.notes.slot.try_acquire() else { return Ok(FetchOutcome::NotFound) };
+            tokio::time::sleep(LONG).await;
+            mutant.store.passwords(fetch).await
+        })
+    YieldsToItself breaks ["CRE-115", "CRE-116"] "says of all fetches that come at once that the account is busy"
+        (passwords |mutant, fetch| {
+            let busy = || Ok(FetchOutcome::Busy(Busy::new()));
+            let Ok(_slot) = mutant.notes.slot.try_acquire() else {
+                mutant.notes.flag.store(true, Ordering::SeqCst);
+                return busy();
+            };
+            tokio::time::sleep(LONG).await;
+            if mutant.notes.flag.load(Ordering::SeqCst) { busy() } else { mutant.store.passwords(fetch).await }
         })
     Blocks breaks ["CRE-117"] "sleeps in a call, and does not declare that it blocks"
         (passwords |mutant, fetch| {

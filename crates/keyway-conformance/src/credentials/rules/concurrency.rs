@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use keyway_credentials::TotpCode;
+use keyway_credentials::{FetchOutcome, TotpCode};
 use tokio::sync::Semaphore;
 
 use super::{Broken, Checked, HELD, NOT_BLOCKING, PROMPT, StoreFixture, broken, ensure, nobody, rules};
 use crate::callers::begun_together;
-use crate::credentials::given::{self, Answer, name};
+use crate::credentials::given::{self, Answer, name, word};
 use crate::polled::{Attempts, CALLERS_TASK, HOST_THREAD, Promptness};
 use crate::unique::new_intent;
 
@@ -66,10 +66,17 @@ async fn fetched(fixture: &StoreFixture<'_>) -> Result<Vec<Answer>, Broken> {
 }
 
 async fn together(fixture: &StoreFixture<'_>) -> Checked {
+    let has_examples = fixture.example(fixture.kind()?, 0).is_ok();
+    let mut found = 0;
     for answer in fetched(fixture).await? {
-        answer.map_err(|error| fixture.unexpected("a fetch among others at once", &error))?;
+        match answer.map_err(|error| fixture.unexpected("a fetch among others at once", &error))? {
+            FetchOutcome::Found(_) => found += 1,
+            FetchOutcome::Busy(_) => {}
+            _ if !has_examples => {}
+            other => return Err(broken("credentials or `Busy` among other fetches at once", word(&other))),
+        }
     }
-    Ok(())
+    ensure(found > 0 || !has_examples, "credentials for one of the fetches at once", "`Busy` for all of them")
 }
 
 async fn together_exact(fixture: &StoreFixture<'_>) -> Checked {
@@ -78,6 +85,7 @@ async fn together_exact(fixture: &StoreFixture<'_>) -> Checked {
     let leases = outcomes.filter_map(|outcome| outcome.found()?.lease).map(|lease| lease.id);
     let mut ids: Vec<_> = leases.collect();
     let count = ids.len();
+    ensure(count > 0, "a lease for one of the check-outs at once", "none")?;
     fixture.more_held(&before, count, "check-outs at once")?;
     ids.sort();
     ids.dedup();

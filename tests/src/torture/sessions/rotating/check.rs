@@ -33,7 +33,7 @@ pub(in super::super) async fn compare(
             keys.push((candidate, key));
         }
     }
-    for (candidate, opens) in login::opened(&target.folder, &keys)?.unwrap_or_default() {
+    for (candidate, opens) in login::opened(&target.folder, &keys)? {
         if !opens {
             lines.push(Line::LockedOut(format!(
                 "sshd refuses the key that the store has for {}",
