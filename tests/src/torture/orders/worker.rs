@@ -9,6 +9,7 @@ use keyway_core::PluginError as _;
 use keyway_host::orders::{End, NewOrder, Order, OrdersError, Phase};
 use tokio::time::timeout;
 
+use super::Defect;
 use super::acme;
 use super::host::{Host, owner, storage};
 use super::plan::{Kind, Plan};
@@ -88,7 +89,9 @@ impl Client {
                 say(&Line::Doubled(format!("{cell} was placed as {} and {}", placed.id, again.id)));
             }
         }
-        match self.draw.below(10) {
+        // With this defect, all orders are canceled, to get enough late certificates.
+        let is_canceled = self.plan.defect == Some(Defect::KeepsLateCertificates);
+        match if is_canceled { 1 } else { self.draw.below(10) } {
             0 => self.delete(&cell, &placed.id).await?,
             1 | 2 => {
                 self.pause().await;
