@@ -6,8 +6,8 @@ use crate::Wiped;
 
 /// Reads standard input to its end, or until `most` bytes are read, as [`Wiped::read_to_end`] does. Blocks as long.
 ///
-/// On Unix, [`io::stdin`] is passed by, because its buffer stays unwiped until the process ends. Bytes that it already holds
-/// are not returned, so the program must read its input with this function alone.
+/// On Unix, [`io::stdin`] is passed by, because its buffer stays unwiped until the process ends. Bytes that it already
+/// holds are not returned, so the program must read its input with this function alone.
 ///
 /// # Errors
 /// The system's. What was read until then is wiped.

@@ -5,8 +5,8 @@ use std::io;
 
 /// Runs a future to its end. Blocks; it must not be called inside of a tokio runtime.
 ///
-/// Does not wait for the threads of plugin calls that are still running. A plugin that never returns would otherwise keep
-/// the program from writing the answer that reports the end of its deadline.
+/// Does not wait for the threads of plugin calls that are still running. A plugin that never returns would otherwise
+/// keep the program from writing the answer that reports the end of its deadline.
 pub(crate) fn run_to_end<T>(future: impl Future<Output = T>) -> io::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let done = runtime.block_on(future);

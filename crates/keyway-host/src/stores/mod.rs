@@ -26,7 +26,8 @@
 //! | [`Deleting`](Phase::Deleting) | asks for the deletion again | [`TransitionError::BeingDeleted`] |
 //!
 //! Work that cannot be finished (a key is missing, a plugin is not linked) is reported with its reason, stays listed,
-//! and is retried; [`Stores::forget`] removes a store whose work can never be finished. The names of keys stay in the record until the plugin has said that they seal no data any more;
+//! and is retried; [`Stores::forget`] removes a store whose work can never be finished. The names of keys
+//! stay in the record until the plugin has said that they seal no data any more;
 //! [`StoresError::MissingKeys`] names the keys to add.
 //!
 //! Dropping a future of [`Stores`] or [`HostedStore`] before its end has the same effect as a crash, and the same calls

@@ -105,9 +105,9 @@
 //!
 //! The standard library waits for a child to learn how it ended. If a host ignores `SIGCHLD`, or waits for children
 //! that this crate started, runs end with an error. A file that a host opens without close-on-exec (Rust's standard
-//! library always sets it) is open in every executable that is started without a helper. If the host is the first process
-//! of a container, the processes that an executable left behind become its children, and each stays as a zombie after it
-//! is killed: start the container with an init program, or use the helper.
+//! library always sets it) is open in every executable that is started without a helper. If the host is the first
+//! process of a container, the processes that an executable left behind become its children, and each stays as a
+//! zombie after it is killed: start the container with an init program, or use the helper.
 //!
 //! # Visible data
 //!

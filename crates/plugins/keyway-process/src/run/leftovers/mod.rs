@@ -12,9 +12,10 @@
 //! signalled, is never read. At most a megabyte of an environment is read. If a read hangs, its thread is given
 //! up. A search ends when its time is over (H64).
 //!
-//! Each process is signalled through a descriptor, which stays with it even if another process gets its id. A program may
-//! have more processes than the host may have open files, so a search holds 64 at most. The further ones get the
-//! signals of the process group. Those outside the group are killed when they are found.
+//! Each process is signalled through a descriptor, which stays with it even if another process gets its id.
+//! A program may have more processes than the host may have open files, so a search holds 64 at most. The
+//! further ones get the signals of the process group. Those outside the group are killed when they are
+//! found.
 
 mod ids;
 mod programs;
@@ -155,8 +156,8 @@ impl Leftovers {
                 if !family.insert(child) {
                     continue;
                 }
-                // The parent is read after the descriptor is open: the check recognizes an id that was reused before, and
-                // a later reuse does no harm, because signals are sent through the descriptor.
+                // The parent is read after the descriptor is open: the check recognizes an id that was reused before,
+                // and a later reuse does no harm, because signals are sent through the descriptor.
                 let Ok(handle) = open(child).inspect_err(|error| self.gave_up |= is_shortage(*error)) else {
                     continue;
                 };
