@@ -55,7 +55,7 @@ pub fn replay(vectors: &[Vector]) -> Report {
         match scope_of(&vector.kind) {
             Some(Scope::OutOfScope) => kind.out_of_scope += 1,
             Some(Scope::Replayed(adapter)) if adapter.is_out_of_scope(&vector.input) => {
-                kind.out_of_scope += 1
+                kind.out_of_scope += 1;
             }
             Some(Scope::Replayed(adapter)) => kind.count(vector, judge(adapter, vector)),
             None => kind.unknown += 1,
