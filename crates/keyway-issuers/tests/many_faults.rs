@@ -3,7 +3,7 @@
 use keyway_issuers::wire::{Ended, Profile, host, plugin};
 use keyway_issuers::{Description, Json, Rule, Violation, Violations};
 
-/// Makes an answer of about a megabyte in which every part is wrong.
+/// Makes an answer in which every part is wrong.
 fn answer(parts: usize) -> String {
     let parts = vec!["{}"; parts].join(",");
     format!(r#"{{"result":"ok","state":"s","credential":[{parts}]}}"#)
@@ -11,7 +11,7 @@ fn answer(parts: usize) -> String {
 
 #[test]
 fn an_answer_of_faults_takes_little_more_than_one_without() {
-    let answer = answer(340_000);
+    let answer = answer(32_000);
     let mut faults = 0;
     let used = allocation_counter::measure(|| {
         let error = host::decode_outcome(answer.as_bytes(), Ended::SUCCESS, Profile::Strict).unwrap_err();
@@ -19,8 +19,17 @@ fn an_answer_of_faults_takes_little_more_than_one_without() {
         assert_eq!(error.orphan().unwrap().as_str(), "s");
     });
     // The list of the JSON values alone takes twenty-five times the memory of the text.
-    assert!(used.bytes_max < 40_000_000, "{} bytes for {} of text", used.bytes_max, answer.len());
+    assert!(used.bytes_max < 4_000_000, "{} bytes for {} of text", used.bytes_max, answer.len());
     assert_eq!(faults, Violations::MOST_KEPT);
+}
+
+#[test]
+fn an_answer_of_too_many_parts_is_refused_before_they_fill_the_memory() {
+    let answer = answer(340_000);
+    let used = allocation_counter::measure(|| {
+        assert!(host::decode_outcome(answer.as_bytes(), Ended::SUCCESS, Profile::Strict).is_err());
+    });
+    assert!(used.bytes_max < 10_000_000, "{} bytes for {} of text", used.bytes_max, answer.len());
 }
 
 #[test]

@@ -152,7 +152,7 @@ async fn a_queue_at_an_issuer_that_blocks_leaves_no_unclear_grant() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn callers_without_permits_make_no_calls_after_a_quarantine() {
     let one = Capabilities::MINIMAL.blocking(true).max_concurrency(NonZero::<usize>::MIN);
-    let issuer = Blocks::new(one, Duration::from_millis(1300));
+    let issuer = Blocks::new(one, Duration::from_millis(2500));
     let storage = FaultyStorage::over(&memory()).into_engine();
     let limits = Limits::default().with_deadline(Duration::from_secs(1));
     let service = Service::with_issuer(svc(), Arc::clone(&issuer) as Arc<dyn Issuer>).allow_everybody();
@@ -166,9 +166,10 @@ async fn callers_without_permits_make_no_calls_after_a_quarantine() {
     running.spawn(request(0));
     until("it is called", || issuer.running.load(Ordering::SeqCst) == 1).await;
     *issuer.takes.lock().unwrap() = Duration::from_millis(150);
-    // The others are turned away, and their intents are stored only after the late call has returned.
+    // The others are turned away between the end of the deadline and the return of the late call, and their intents are
+    // stored only after that return.
     for commit in 0..21 {
-        storage.0.before_commit(commit, async { tokio::time::sleep(Duration::from_millis(500)).await });
+        storage.0.before_commit(commit, async { tokio::time::sleep(Duration::from_secs(2)).await });
     }
     for number in 1..=20 {
         running.spawn(request(number));
