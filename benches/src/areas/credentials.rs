@@ -120,7 +120,7 @@ fn on_sqlite(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let folder = tempfile::tempdir()?;
     let recording = Recording::of(Arc::new(Sqlite::create(folder.path().join("keyway.db"))?));
     let setup = Setup::new(Arc::clone(&recording) as Arc<dyn Storage>, Shelf::with_leases())?;
-    let table = BareTable::clustered(&folder.path().join("table.db"))?;
+    let table = BareTable::create(&folder.path().join("table.db"))?;
     let (times, commits) = compare_commits(&recording.0, table, 5, || setup.full_sessions(1))?;
     let name = "full session with leases, SQLite; bare commits of its rows";
     Ok(vec![

@@ -58,7 +58,7 @@ impl Pair {
         let mut record = token.clone().into_bytes();
         record.resize(lengths.record, b'.');
         let file = directory.join(format!("bare-{secrets}.db"));
-        let table = BareTable::filled(&file, secrets, key_length, &record)?;
+        let table = BareTable::create(&file)?.filled(secrets, key_length, &record)?;
         Ok(Self { store, table, fernet, key_length, record, token, secrets, created: AtomicU32::new(0) })
     }
 

@@ -49,12 +49,12 @@ fn beside_a_million(area: &'static str, directory: &Path) -> Result<Vec<Row>, Be
     let lengths = store.lengths_of_a_record()?;
     let record = vec![b'.'; lengths.record];
     let file = directory.join("bare-million.db");
-    let mut table = BareTable::filled(&file, MILLION, lengths.key, &record)?;
+    let mut table = BareTable::with_row_ids(&file)?.filled(MILLION, lengths.key, &record)?;
     let peers =
         |numbers: std::ops::Range<u32>| numbers.map(|number| (peer_key(number, lengths.key), &record));
 
     // A bare table with the same layout and the same rows, inserted in the same order, shows what SQLite alone needs.
-    let mut tree = BareTable::clustered(&directory.join("bare-tree.db"))?;
+    let mut tree = BareTable::create(&directory.join("bare-tree.db"))?;
     let in_order = |first| keys_in_order(first, lengths.key).into_iter().map(|key| (key, &record));
     for first in (0..MILLION).step_by(BATCH as usize) {
         tree.insert_all(in_order(first))?;

@@ -38,7 +38,7 @@ pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     block_on(secrets.store().create(NewSecret::new(address, account)))?;
     let store = open(&secrets)?;
 
-    let table = BareTable::clustered(&folder.path().join("table.db"))?;
+    let table = BareTable::create(&folder.path().join("table.db"))?;
     let number = Cell::new(0_u64);
     let (times, commits) = compare_commits(&recording.0, table, CALLS, || {
         number.set(number.get() + 1);

@@ -11,21 +11,22 @@ pub struct BareTable {
 }
 
 impl BareTable {
-    /// Creates the table in a new file.
+    /// Creates the table in a new file. The table has no row ids: SQLite stores the rows sorted by key, as the engine
+    /// `Sqlite` stores records. This is the fastest layout for one row at a time.
     ///
     /// # Errors
     /// Those of SQLite.
     pub fn create(file: &Path) -> Result<Self, rusqlite::Error> {
-        Self::of_layout(file, "")
+        Self::of_layout(file, "WITHOUT ROWID")
     }
 
-    /// Creates the table in a new file. The table has no row ids: SQLite stores the rows sorted by key, as the engine
-    /// `Sqlite` stores records.
+    /// Creates the table in a new file, with row ids: SQLite appends the rows, and keeps the keys in an index. This is
+    /// the fastest layout for many rows at once.
     ///
     /// # Errors
     /// Those of SQLite.
-    pub fn clustered(file: &Path) -> Result<Self, rusqlite::Error> {
-        Self::of_layout(file, "WITHOUT ROWID")
+    pub fn with_row_ids(file: &Path) -> Result<Self, rusqlite::Error> {
+        Self::of_layout(file, "")
     }
 
     fn of_layout(file: &Path, layout: &str) -> Result<Self, rusqlite::Error> {
@@ -38,15 +39,13 @@ impl BareTable {
         Ok(Self { connection })
     }
 
-    /// Creates the table in a new file, and fills it with `rows` rows. All rows have the same value, and keys of
-    /// `key_length` bytes.
+    /// Fills the table with `rows` rows. All rows have the same value, and keys of `key_length` bytes.
     ///
     /// # Errors
     /// Those of SQLite.
-    pub fn filled(file: &Path, rows: u32, key_length: usize, value: &[u8]) -> Result<Self, rusqlite::Error> {
-        let mut table = Self::create(file)?;
-        table.insert_all((0..rows).map(|number| (peer_key(number, key_length), value)))?;
-        Ok(table)
+    pub fn filled(mut self, rows: u32, key_length: usize, value: &[u8]) -> Result<Self, rusqlite::Error> {
+        self.insert_all((0..rows).map(|number| (peer_key(number, key_length), value)))?;
+        Ok(self)
     }
 
     /// Inserts one row, durably.
