@@ -43,8 +43,9 @@ impl Host {
     /// and stays listed. A record that another host has claimed is skipped until the claim has ended.
     ///
     /// # Errors
-    /// [`HostError::Record`] when the records cannot be read at all, or when the end of a lost session cannot be stored:
-    /// call the function again; [`HostError::Superseded`]; [`HostError::Ended`].
+    /// [`HostError::Record`] when records cannot be read, or when the end of a lost session cannot be stored: call the
+    /// function again. All other work is done before the function returns the error, and its reports go to the
+    /// [observer](super::HostBuilder::observer). [`HostError::Superseded`]; [`HostError::Ended`].
     ///
     /// # Cancel safety
     /// The future can be dropped, and the call repeated.
@@ -53,9 +54,6 @@ impl Host {
         let mut done = Pass::default();
         for engine in &self.inner.engines {
             done = done.and(engine.free_own_claims().await);
-            if let Some(error) = done.failure {
-                return Err(error.into());
-            }
         }
         self.inner.work_off(self.inner.clock.now(), done).await
     }
@@ -68,7 +66,8 @@ impl Host {
     /// for the claim's whole duration, by its own monotonic clock (decision R5).
     ///
     /// # Errors
-    /// [`HostError::Record`] when the records cannot be read at all; [`HostError::Superseded`]; [`HostError::Ended`].
+    /// [`HostError::Record`] when records cannot be read; [`HostError::Superseded`]; [`HostError::Ended`]. As with
+    /// [`recover`](Self::recover), the other work is done, and its reports go to the observer.
     ///
     /// # Cancel safety
     /// The future can be dropped, and the call repeated.
@@ -79,9 +78,6 @@ impl Host {
             // The claims of an engine without lanes are not freed, because no worker could take up the records.
             if !engine.lanes().is_empty() {
                 done = done.and(engine.free_ended_claims(now).await);
-                if let Some(error) = done.failure {
-                    return Err(error.into());
-                }
             }
         }
         self.inner.work_off(now, done).await
@@ -160,7 +156,10 @@ impl Inner {
         }
         match done.failure {
             None => Ok(done.reports),
-            Some(error) => Err(error.into()),
+            Some(error) => {
+                done.reports.iter().for_each(|report| self.observe(report));
+                Err(error.into())
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! Tests the loop of a host whose storage engine fails for a while.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyway_host::grants::Phase;
+use keyway_host::{HostError, WorkReport};
 use keyway_issuers::Capabilities;
+use keyway_seal::KeyRing;
 use keyway_storage::{
     Batch, CommitOutcome, Expectation, KeyRange, Layered, Memory, Page, Record, Storage, StorageError,
     StorageLayer,
@@ -16,12 +18,15 @@ use crate::world::*;
 
 /// The beginning of the keys of grants.
 const GRANTS: &[u8] = b"keyway-host\0\x03\x01";
+/// The beginning of the keys of claims on stores.
+const CLAIMS_ON_STORES: &[u8] = b"keyway-host\0\x02\x05";
 
-/// An engine whose scans or commits fail while a flag is set, and that counts the reads of grants.
+/// An engine that counts the reads of grants. Its commits fail while a flag is set, and its scans of keys with a prefix
+/// while there is one.
 #[derive(Debug, Default)]
 struct Failing {
     memory: Memory,
-    scans_fail: AtomicBool,
+    failing_scans: Mutex<Option<&'static [u8]>>,
     commits_fail: AtomicBool,
     failed_commits: AtomicUsize,
     reads_of_grants: AtomicUsize,
@@ -46,7 +51,7 @@ impl StorageLayer for Failing {
     }
 
     async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        if self.scans_fail.load(Ordering::SeqCst) {
+        if self.failing_scans.lock().unwrap().is_some_and(|prefix| range.start().starts_with(prefix)) {
             return Err(failure());
         }
         self.memory.scan(range, after, limit).await
@@ -61,24 +66,29 @@ impl StorageLayer for Failing {
     }
 }
 
+/// Requests a grant whose host ends during the call of the issuer.
+async fn interrupted_request(storage: &Arc<dyn Storage>, keys: &KeyRing) -> Arc<World> {
+    let world = World::new(Capabilities::MINIMAL.reconciles(true));
+    world.set(Request::HangsAfter);
+    let host = host(storage, keys, service(&world)).start().await.unwrap();
+    let door = svc();
+    let asked = host.grants().request(&door, plain_request("joe"));
+    assert!(tokio::time::timeout(Duration::from_millis(50), asked).await.is_err());
+    world
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_recovery_that_failed_is_repeated() {
     let engine = Arc::new(Layered(Failing::default()));
     let storage: Arc<dyn Storage> = Arc::clone(&engine) as _;
     let keys = ring();
-    let world = World::new(Capabilities::MINIMAL.reconciles(true));
-    world.set(Request::HangsAfter);
-    let first = host(&storage, &keys, service(&world)).start().await.unwrap();
-    let door = svc();
-    let asked = first.grants().request(&door, plain_request("joe"));
-    assert!(tokio::time::timeout(Duration::from_millis(50), asked).await.is_err());
-    drop(first);
+    let world = interrupted_request(&storage, &keys).await;
 
     let host = host(&storage, &keys, service(&world)).start().await.unwrap();
-    engine.0.scans_fail.store(true, Ordering::SeqCst);
+    *engine.0.failing_scans.lock().unwrap() = Some(b"");
     let (end, run) = running(&host);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    engine.0.scans_fail.store(false, Ordering::SeqCst);
+    *engine.0.failing_scans.lock().unwrap() = None;
     // The claim of the first run lasts for a minute. Only a recovery frees it before.
     let mut phase = None;
     for _ in 0..400 {
@@ -91,6 +101,26 @@ async fn a_recovery_that_failed_is_repeated() {
     assert_eq!(phase, Some(Phase::Granted));
     end.send(()).unwrap();
     run.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_whose_claims_cannot_be_read_does_not_keep_the_others_from_recovery() {
+    let engine = Arc::new(Layered(Failing::default()));
+    let storage: Arc<dyn Storage> = Arc::clone(&engine) as _;
+    let keys = ring();
+    let world = interrupted_request(&storage, &keys).await;
+    let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+    let observed = Arc::clone(&seen);
+    let host = host(&storage, &keys, service(&world))
+        .observer(move |done: &WorkReport| observed.lock().unwrap().push(done.lane.clone()))
+        .start()
+        .await
+        .unwrap();
+    *engine.0.failing_scans.lock().unwrap() = Some(CLAIMS_ON_STORES);
+    assert!(matches!(host.recover().await, Err(HostError::Record(_))));
+    let grants = host.grants().list(&user("joe").user).await.unwrap();
+    assert_eq!(grants[0].state.phase, Phase::Granted);
+    assert_eq!(*seen.lock().unwrap(), ["needle-svc"], "the report is not lost");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
