@@ -10,6 +10,8 @@ use keyway_tests::torture::trace::strace;
 use pollster::block_on;
 
 const FILE: &str = "KEYWAY_SQLITE_FAULTS_FILE";
+/// The variable that lets the child end after its first step, as a killed process does.
+const ENDS: &str = "KEYWAY_SQLITE_FAULTS_ENDS";
 
 /// Opens the store, commits twice, and reports the result of each step.
 #[test]
@@ -26,8 +28,15 @@ fn child() {
             Ok(CommitOutcome::Conflict { .. }) => "conflict",
             Err(error) => kind(&error),
         };
-        let there = block_on(store.get(key.as_bytes())).is_ok_and(|found| found.is_some());
+        let there = match block_on(store.get(key.as_bytes())) {
+            Ok(found) => found.is_some().to_string(),
+            Err(error) => kind(&error).to_owned(),
+        };
         say(&format!("{key}: {written}, there: {there}"));
+        if std::env::var_os(ENDS).is_some() {
+            // Closes nothing.
+            std::process::exit(0);
+        }
     }
     say(&format!("verify: {:?}", store.verify().ok()));
 }
@@ -49,6 +58,10 @@ fn kind(error: &StorageError) -> &'static str {
 /// Returns the output of the child for the store `file`, while calls on `path` fail.
 fn said(strace: &Path, path: Option<&Path>, inject: &str, file: &Path) -> Vec<String> {
     let mut command = Command::new(strace);
+    said_by(&mut command, path, inject, file)
+}
+
+fn said_by(command: &mut Command, path: Option<&Path>, inject: &str, file: &Path) -> Vec<String> {
     command.args(["-f", "-qq", "-o", "/dev/null"]);
     if let Some(path) = path {
         command.arg("-P").arg(path);
@@ -128,5 +141,38 @@ fn a_full_disk_is_told_from_a_sync_that_failed() {
 
     let _ = std::fs::remove_file(&file);
     let said = said(&strace, Some(&log), "fdatasync,fsync:error=EIO:when=1+", &file);
-    assert!(said[0].starts_with("one: not known"), "{said:?}");
+    assert_eq!(
+        said[..2],
+        ["one: not known, there: nothing written", "two: not known, there: nothing written"]
+    );
+}
+
+/// Tests a sync of the log that fails after SQLite has written the whole transaction to the log. The next process would
+/// find the transaction there, although this process reads the records from before it.
+#[test]
+fn a_commit_whose_sync_failed_does_not_come_back_after_a_kill() {
+    let Some(strace) = strace().or_skip("a sync of the log that fails") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("store.db");
+    drop(Sqlite::create(&file).unwrap());
+    let log = folder.path().join("store.db-wal");
+    let mut answers = Vec::new();
+    for calls in ["1", "2", "3", "1+", "2+"] {
+        let mut command = Command::new(&strace);
+        command.env(ENDS, "");
+        let calls = format!("fdatasync,fsync:error=EIO:when={calls}");
+        let said = said_by(&mut command, Some(&log), &calls, &file);
+        let store = Sqlite::open(&file).unwrap();
+        let is_there = block_on(store.get(b"one")).unwrap().is_some();
+        match &*said[0] {
+            "one: ok, there: true" => assert!(is_there, "{calls}"),
+            "one: nothing written, there: false" => assert!(!is_there, "{calls}"),
+            "one: not known, there: nothing written" => {}
+            said => panic!("{calls}: {said}"),
+        }
+        let _ = block_on(store.commit(Batch::new().delete("one", Expectation::Any))).unwrap();
+        answers.extend(said);
+    }
+    let count = |answer: &str| answers.iter().filter(|said| said.starts_with(answer)).count();
+    assert!(count("one: nothing written") >= 1 && count("one: not known") >= 1, "{answers:?}");
 }

@@ -4,10 +4,10 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
 
 use super::connection::failure;
-use super::layout::{checksum, damaged, is_large};
+use super::layout::{checksum, damaged, is_large, record};
 use crate::{Batch, Expectation, Item, ItemAction, Revision, StorageError};
 
-const FIND: &str = "SELECT revision, value FROM records WHERE key = ?1";
+const FIND: &str = "SELECT revision, checksum, value FROM records WHERE key = ?1";
 const REVISION: &str = "SELECT revision FROM records WHERE key = ?1";
 const INSERT: &str = "INSERT INTO records (key, revision, checksum, value) VALUES (?1, ?2, ?3, ?4) \
      ON CONFLICT (key) DO NOTHING";
@@ -33,7 +33,7 @@ pub(super) enum Applied {
 #[derive(Clone, Copy)]
 struct Found {
     revision: Revision,
-    /// The id of the value in the table of large values, if it is large.
+    /// The id of the value in the table of large values, if it is large and not damaged.
     large: Option<i64>,
 }
 
@@ -148,10 +148,8 @@ fn store_large(
     old: Option<i64>,
 ) -> Result<Option<i64>, StorageError> {
     match (is_large(key, value), old) {
-        // In a damaged file, the old value may be missing. Then there is nothing to update, and the new value is
-        // inserted.
-        (true, Some(id)) if run(connection, UPDATE_LARGE, params![id, value])? == 1 => Ok(Some(id)),
-        (true, _) => {
+        (true, Some(id)) => run(connection, UPDATE_LARGE, params![id, value]).map(|_| Some(id)),
+        (true, None) => {
             run(connection, INSERT_LARGE, params![value])?;
             Ok(Some(connection.last_insert_rowid()))
         }
@@ -166,8 +164,13 @@ fn find(connection: &Connection, key: &[u8]) -> Result<Option<Found>, StorageErr
     let mut rows = statement.query([key]).map_err(broken)?;
     let Some(row) = rows.next().map_err(broken)? else { return Ok(None) };
     let bits: i64 = row.get(0).map_err(broken)?;
-    let large = match row.get_ref(1).map_err(broken)? {
-        ValueRef::Integer(id) => Some(id),
+    let large = match row.get_ref(2).map_err(broken)? {
+        ValueRef::Integer(id) => match record(connection, key, row) {
+            Ok(_) => Some(id),
+            // In a damaged record, the id may be that of another record's value, which must not be changed.
+            Err(StorageError::Corrupt { .. }) => None,
+            Err(error) => return Err(error),
+        },
         _ => None,
     };
     Ok(Some(Found { revision: Revision::from_bits(bits.cast_unsigned()), large }))
@@ -192,4 +195,38 @@ fn run(
         .prepare_cached(sql)
         .and_then(|mut statement| statement.execute(values))
         .map_err(|error| failure("write a record", error))
+}
+
+#[cfg(test)]
+mod tests {
+    use pollster::block_on;
+
+    use crate::{Batch, Expectation, Sqlite, Storage as _, StorageError};
+
+    /// Tests a damaged record whose id is that of another record's large value.
+    #[test]
+    fn a_write_to_a_damaged_record_leaves_the_values_of_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        for writes in [
+            Batch::new().put("a", vec![3; 2000], Expectation::Any),
+            Batch::new().put("a", "small", Expectation::Any),
+            Batch::new().delete("a", Expectation::Any),
+        ] {
+            let store = Sqlite::open_or_create(&path).unwrap();
+            let both = Batch::new().put("a", vec![1; 2000], Expectation::Any);
+            let both = both.put("b", vec![2; 2000], Expectation::Any);
+            let _ = block_on(store.commit(both)).unwrap();
+            store.close();
+            let raw = rusqlite::Connection::open(&path).unwrap();
+            let id = "(SELECT value FROM records WHERE key = x'62')";
+            assert_eq!(raw.execute(&format!("UPDATE records SET value = {id} WHERE key = x'61'"), []), Ok(1));
+            drop(raw);
+            let store = Sqlite::open(&path).unwrap();
+            assert!(matches!(block_on(store.get(b"a")), Err(StorageError::Corrupt { .. })));
+            let _ = block_on(store.commit(writes)).unwrap();
+            assert_eq!(block_on(store.get(b"b")).unwrap().unwrap().value, [2; 2000]);
+            assert!(block_on(store.get(b"a")).is_ok(), "the write mends the record");
+        }
+    }
 }

@@ -146,6 +146,7 @@ fn write_draft(draft: &Path) -> Result<(), StorageError> {
         // on last.
         connection.execute_batch(&format!(
             "PRAGMA synchronous = FULL;
+             PRAGMA fullfsync = ON;
              BEGIN IMMEDIATE;
              PRAGMA application_id = {APPLICATION_ID};
              PRAGMA user_version = {};",

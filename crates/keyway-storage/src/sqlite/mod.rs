@@ -21,6 +21,7 @@ use crate::{Batch, CommitOutcome, KeyRange, Limits, Pace, Page, Record, Storage,
 pub use options::{CommitMode, SqliteOptions};
 
 use queue::Handle;
+use readers::Readers;
 
 /// A store in one SQLite file: the embedded default.
 ///
@@ -30,7 +31,9 @@ use queue::Handle;
 ///
 /// # Durability
 /// A commit is acknowledged after its transaction is synced to the disk (write-ahead log, `synchronous=FULL`), so it
-/// survives a killed process and a power cut (decision C6).
+/// survives a killed process and a power cut (decision C6). If a sync fails, the engine overwrites the transaction in
+/// the log. If that fails, too, the commit answers [`StorageError::Indeterminate`], and reads fail until the disk works
+/// again (decision H346).
 ///
 /// # Blocking
 /// A read works inside the call on one of a few connections: a record takes microseconds, and the size of a page is
@@ -113,7 +116,8 @@ impl Sqlite {
     /// [`StorageError::Corrupt`] with the first damage found, [`StorageError::Closed`],
     /// [`StorageError::Locked`], [`StorageError::Engine`].
     pub fn verify(&self) -> Result<u64, StorageError> {
-        self.handle.shared().readers().verify().map_err(|error| self.with_path(error))
+        let checked = self.handle.shared().readers().and_then(Readers::verify);
+        checked.map_err(|error| self.with_path(error))
     }
 }
 
@@ -141,11 +145,12 @@ impl Storage for Sqlite {
     }
 
     async fn get(&self, key: &[u8]) -> Result<Option<Record>, StorageError> {
-        self.handle.shared().readers().get(key).map_err(|error| self.with_path(error))
+        let read = self.handle.shared().readers().and_then(|readers| readers.get(key));
+        read.map_err(|error| self.with_path(error))
     }
 
     async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        let page = self.handle.shared().readers().scan(range, after, limit);
+        let page = self.handle.shared().readers().and_then(|readers| readers.scan(range, after, limit));
         page.map_err(|error| self.with_path(error))
     }
 

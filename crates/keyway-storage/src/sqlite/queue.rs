@@ -12,8 +12,8 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::thread::{self, JoinHandle};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
+use std::thread::{self, JoinHandle, ThreadId};
 use std::time::Duration;
 
 use futures_channel::oneshot;
@@ -59,6 +59,8 @@ pub(super) struct Shared {
     writer: Mutex<Writer>,
     queue: Mutex<Queue>,
     called: Condvar,
+    /// Whether the outcome of the last commit is unknown.
+    is_unsettled: Arc<AtomicBool>,
 }
 
 impl Shared {
@@ -66,8 +68,16 @@ impl Shared {
         &self.path
     }
 
-    pub(super) fn readers(&self) -> &Readers {
-        &self.readers
+    /// Returns the connections for reading. First settles a commit whose outcome is unknown: until then, reads may miss
+    /// records that the next run finds.
+    ///
+    /// # Errors
+    /// The outcome is still unknown.
+    pub(super) fn readers(&self) -> Result<&Readers, StorageError> {
+        if self.is_unsettled.load(Ordering::Acquire) {
+            self.writer.lock().unwrap_or_else(PoisonError::into_inner).settle()?;
+        }
+        Ok(&self.readers)
     }
 
     /// Commits the validated `batch` on the caller's thread or on the writer thread.
@@ -88,8 +98,11 @@ impl Shared {
             call.needed = self.lead() == Led::LeftOver;
         }
         drop(call);
-        // An answer is lost only if the writer thread is gone, or if the leader that took the job panicked.
-        receiver.await.unwrap_or(Err(StorageError::Closed))
+        // An answer is lost only if the thread that took the job panicked, perhaps after the commit.
+        receiver.await.unwrap_or_else(|_| {
+            let source = Arc::new(std::io::Error::other("the thread that committed panicked"));
+            Err(StorageError::Indeterminate { source })
+        })
     }
 
     fn enqueue(&self, job: Job) -> Result<(), StorageError> {
@@ -113,18 +126,16 @@ impl Shared {
         let jobs = INLINE_GROUP.take(&mut self.queue().jobs);
         let result = commit_group(&mut writer, &jobs, INLINE_PATIENCE);
         drop(writer);
-        match result {
-            Err(StorageError::Unavailable { .. }) => {
-                let mut queue = self.queue();
-                if queue.closed {
-                    // The writer thread may have ended already, so the jobs are not queued again.
-                    drop(queue);
-                    answer(jobs, Err(StorageError::Unavailable { retry_after: None }));
-                } else {
-                    jobs.into_iter().rev().for_each(|job| queue.jobs.push_front(job));
-                }
+        let left = answer(jobs, result, |answer| !matches!(answer, Err(StorageError::Unavailable { .. })));
+        if !left.is_empty() {
+            let mut queue = self.queue();
+            if queue.closed {
+                // The writer thread may have ended already, so the jobs are not queued again.
+                drop(queue);
+                answer_all(left, &StorageError::Unavailable { retry_after: None });
+            } else {
+                left.into_iter().rev().for_each(|job| queue.jobs.push_front(job));
             }
-            result => answer(jobs, result),
         }
         if self.queue().jobs.is_empty() { Led::Everything } else { Led::LeftOver }
     }
@@ -152,7 +163,7 @@ impl Shared {
             let jobs = THREAD_GROUP.take(&mut self.queue().jobs);
             let result = commit_group(&mut writer, &jobs, self.options.busy_deadline);
             drop(writer);
-            answer(jobs, result);
+            answer(jobs, result, |_| true);
             queue = self.queue();
             // Callers that found the writer taken by this thread have left their jobs in the queue.
             queue.called |= !queue.jobs.is_empty();
@@ -164,8 +175,8 @@ impl Shared {
     }
 }
 
-/// A guard that closes the queue when the writer thread ends. If the thread panicked, no caller waits for ever, because
-/// dropping an answer wakes its waiter.
+/// A guard that closes the queue when the writer thread ends, and answers the jobs in it. If the thread panicked, no
+/// caller waits for ever.
 struct EndOfService<'a> {
     shared: &'a Shared,
 }
@@ -176,7 +187,7 @@ impl Drop for EndOfService<'_> {
         queue.closed = true;
         let left = std::mem::take(&mut queue.jobs);
         drop(queue);
-        drop(left);
+        answer_all(left, &StorageError::Closed);
     }
 }
 
@@ -229,12 +240,28 @@ fn commit_group(writer: &mut Writer, jobs: &[Job], patience: Duration) -> Result
     writer.commit_group(&batches, patience)
 }
 
-/// Sends each job its answer, or the same error to all jobs.
-fn answer(jobs: Vec<Job>, result: Result<Vec<Answer>, StorageError>) {
+/// Sends each job its answer, or the same error to all jobs. Returns the jobs whose answer is not final, without an answer.
+fn answer(
+    jobs: Vec<Job>,
+    result: Result<Vec<Answer>, StorageError>,
+    is_final: impl Fn(&Answer) -> bool,
+) -> Vec<Job> {
     let answers = result.unwrap_or_else(|error| jobs.iter().map(|_| Err(error.clone())).collect());
+    let mut left = Vec::new();
     for (job, answer) in jobs.into_iter().zip(answers) {
-        // If the future was dropped, the answer has no receiver; the batch stays committed.
-        let _ = job.answer.send(answer);
+        if is_final(&answer) {
+            // If the future was dropped, the answer has no receiver; the batch stays committed.
+            let _ = job.answer.send(answer);
+        } else {
+            left.push(job);
+        }
+    }
+    left
+}
+
+fn answer_all(jobs: impl IntoIterator<Item = Job>, error: &StorageError) {
+    for job in jobs {
+        let _ = job.answer.send(Err(error.clone()));
     }
 }
 
@@ -243,7 +270,8 @@ fn answer(jobs: Vec<Job>, result: Result<Vec<Answer>, StorageError>) {
 pub(super) struct Handle {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
-    has_thread: AtomicBool,
+    /// The id of the writer thread, once it has started.
+    thread_id: OnceLock<ThreadId>,
 }
 
 impl Handle {
@@ -254,17 +282,18 @@ impl Handle {
     /// Returns the state for a commit. The first call starts the writer thread; a program that only reads needs no
     /// thread.
     pub(super) fn to_commit(&self) -> Result<&Shared, StorageError> {
-        if !self.has_thread.load(Ordering::Acquire) {
+        if self.thread_id.get().is_none() {
             let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-            if !self.has_thread.load(Ordering::Relaxed) {
+            if self.thread_id.get().is_none() {
                 let serving = Arc::clone(&self.shared);
                 let started =
                     thread::Builder::new().name("keyway-storage".to_owned()).spawn(move || serving.serve());
-                *thread = Some(started.map_err(|error| StorageError::Engine {
+                let started = started.map_err(|error| StorageError::Engine {
                     action: "start the writer thread",
                     source: Arc::new(error),
-                })?);
-                self.has_thread.store(true, Ordering::Release);
+                })?;
+                let _ = self.thread_id.set(started.thread().id());
+                *thread = Some(started);
             }
         }
         Ok(&self.shared)
@@ -273,15 +302,14 @@ impl Handle {
     pub(super) fn close(&self) {
         self.shared.queue().closed = true;
         self.shared.called.notify_all();
-        let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(thread) = thread.take() {
-            // An answer may wake a task on the writer thread, and this task may drop the last handle. A thread cannot
-            // wait for its own end.
-            if thread.thread().id() != thread::current().id() {
+        // An answer may wake a task on the writer thread, and this task may close the store. A thread cannot wait for its
+        // own end, nor for a caller that waits for it.
+        if self.thread_id.get() != Some(&thread::current().id()) {
+            let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(thread) = thread.take() {
                 let _ = thread.join();
             }
         }
-        drop(thread);
         self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner).close();
         self.shared.readers.close();
     }
@@ -303,7 +331,8 @@ impl Sqlite {
         let named = |error| connection::with_path(&path, error);
         file::prepare(&path, expected).map_err(named)?;
         let readers = Readers::new(path.clone(), options.clone()).map_err(named)?;
-        let writer = Writer::new(path.clone(), options.clone());
+        let is_unsettled = Arc::<AtomicBool>::default();
+        let writer = Writer::new(path.clone(), options.clone(), Arc::clone(&is_unsettled));
         let shared = Arc::new(Shared {
             path,
             options: options.clone(),
@@ -311,10 +340,9 @@ impl Sqlite {
             writer: Mutex::new(writer),
             queue: Mutex::default(),
             called: Condvar::new(),
+            is_unsettled,
         });
-        Ok(Self {
-            handle: Arc::new(Handle { shared, thread: Mutex::default(), has_thread: AtomicBool::new(false) }),
-        })
+        Ok(Self { handle: Arc::new(Handle { shared, thread: Mutex::default(), thread_id: OnceLock::new() }) })
     }
 }
 
@@ -365,5 +393,62 @@ mod tests {
         assert_eq!(store.handle.shared().queue().jobs.len(), 0, "for all of them");
         assert!(pin!(&mut one).poll(&mut context).is_ready());
         assert!(pin!(&mut three).poll(&mut context).is_ready());
+    }
+
+    /// Runs a function when its task is woken.
+    struct OnWake<F>(F);
+
+    impl<F: Fn() + Send + Sync + 'static> std::task::Wake for OnWake<F> {
+        fn wake(self: Arc<Self>) {
+            (self.0)();
+        }
+    }
+
+    #[test]
+    fn a_commit_whose_answer_is_lost_is_not_said_to_have_no_effect() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Sqlite::open_or_create(folder.path().join("store.db")).unwrap();
+        let batch = |key: &str| Batch::new().put(key, "1", Expectation::Absent);
+        let panics = Waker::from(Arc::new(OnWake(|| panic!("a waker that panics"))));
+        let (mut one, mut two, mut three) =
+            (store.commit(batch("1")), store.commit(batch("2")), store.commit(batch("3")));
+        let mut context = Context::from_waker(Waker::noop());
+        for future in [&mut one, &mut two, &mut three] {
+            assert!(pin!(future).poll(&mut context).is_pending());
+        }
+        // The second commit waits for the answer of another leader.
+        let busy = store.handle.shared().writer.lock().unwrap();
+        assert!(pin!(&mut two).poll(&mut Context::from_waker(&panics)).is_pending());
+        drop(busy);
+        let led = std::panic::AssertUnwindSafe(|| pin!(&mut one).poll(&mut context));
+        std::panic::catch_unwind(led).unwrap_err();
+        let lost = pollster::block_on(three);
+        assert!(matches!(lost, Err(StorageError::Indeterminate { .. })), "{lost:?}");
+        assert!(pollster::block_on(store.get(b"3")).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_task_that_closes_the_store_while_another_caller_closes_it_does_not_hang() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = Sqlite::options().commit_mode(CommitMode::Thread).open_or_create(&path).unwrap();
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let closes = Waker::from(Arc::new(OnWake({
+            let store = store.clone();
+            move || store.close()
+        })));
+        let mut commit = store.commit(Batch::new().put("1", "1", Expectation::Absent));
+        assert!(pin!(&mut commit).poll(&mut Context::from_waker(&closes)).is_pending());
+        let (done, closed) = std::sync::mpsc::channel();
+        let closing = store.clone();
+        thread::spawn(move || {
+            closing.close();
+            done.send(()).unwrap();
+        });
+        thread::sleep(Duration::from_millis(100));
+        other.execute_batch("COMMIT").unwrap();
+        closed.recv_timeout(Duration::from_secs(10)).expect("the store is closed");
+        assert!(pollster::block_on(commit).is_ok());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
@@ -9,6 +10,7 @@ use rusqlite::{Connection, ErrorCode};
 use super::SqliteOptions;
 use super::apply::{Applied, Company, apply};
 use super::connection::{self, Patience, failure};
+use super::schema;
 use crate::revision::Revisions;
 use crate::{Batch, CommitOutcome, StorageError};
 
@@ -25,13 +27,18 @@ pub(super) struct Writer {
     closed: bool,
     patience: Patience,
     revisions: Revisions,
+    is_unsettled: Arc<AtomicBool>,
 }
 
 impl Writer {
     /// Creates the writer of a file that a reader has opened. Does no I/O.
-    pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Self {
+    ///
+    /// While `is_unsettled` is set, the log may hold a transaction that no reader sees, and that the next recovery of
+    /// the file would bring back.
+    pub(super) fn new(path: PathBuf, options: SqliteOptions, is_unsettled: Arc<AtomicBool>) -> Self {
         let patience = Patience::new(options.busy_deadline);
-        Self { path, options, connection: None, closed: false, patience, revisions: Revisions::new() }
+        let (connection, closed, revisions) = (None, false, Revisions::new());
+        Self { path, options, connection, closed, patience, revisions, is_unsettled }
     }
 
     pub(super) fn close(&mut self) {
@@ -86,7 +93,7 @@ impl Writer {
         let transaction = Transaction::begin(connection)?;
         match apply(connection, batch, revision, Company::Alone)? {
             Applied::All => {
-                transaction.commit()?;
+                self.end(transaction)?;
                 Ok(CommitOutcome::Committed(revision))
             }
             Applied::Conflict { item } => Ok(CommitOutcome::Conflict { item }),
@@ -105,11 +112,57 @@ impl Writer {
                 Applied::Conflict { item } => CommitOutcome::Conflict { item },
             });
         }
-        Ok(match transaction.commit() {
+        Ok(match self.end(transaction) {
             Ok(()) => outcomes.into_iter().map(Ok).collect(),
             Err(error @ StorageError::Engine { .. }) => return Err(error),
             Err(error) => outcomes.into_iter().map(|outcome| Err(unfinished(outcome, &error))).collect(),
         })
+    }
+
+    /// Commits a transaction. If its sync fails, tries to make sure that the transaction is not in the log.
+    fn end(&self, transaction: Transaction<'_>) -> Result<(), StorageError> {
+        match transaction.commit() {
+            Ok(()) => {
+                self.is_unsettled.store(false, Ordering::Release);
+                Ok(())
+            }
+            Err(StorageError::Indeterminate { source }) => {
+                self.is_unsettled.store(true, Ordering::Release);
+                match self.settle() {
+                    Ok(()) => Err(StorageError::Engine { action: "write a record", source }),
+                    Err(_) => Err(StorageError::Indeterminate { source }),
+                }
+            }
+            failed => failed,
+        }
+    }
+
+    /// Overwrites the place of the last transaction in the log, if the outcome of this transaction is unknown: SQLite
+    /// writes a whole transaction to the log before the sync, and leaves it there when the sync fails. No reader sees
+    /// the transaction, but the next recovery of the file would find it.
+    ///
+    /// # Errors
+    /// The outcome is still unknown, or the writer was closed.
+    pub(super) fn settle(&self) -> Result<(), StorageError> {
+        if !self.is_unsettled.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let connection = self.connection.as_ref().ok_or(StorageError::Closed)?;
+        let action = "settle a commit that was interrupted";
+        let transaction = Transaction::begin(connection)?;
+        // The version does not change, but SQLite writes its page.
+        connection
+            .pragma_update(None, "user_version", schema::VERSION)
+            .map_err(|error| failure(action, error))?;
+        match transaction.commit() {
+            Ok(()) => {
+                self.is_unsettled.store(false, Ordering::Release);
+                Ok(())
+            }
+            // To a reader, nothing is written.
+            Err(StorageError::Indeterminate { source }) => Err(StorageError::Engine { action, source }),
+            failed => failed,
+        }
     }
 }
 
@@ -155,7 +208,7 @@ impl<'a> Transaction<'a> {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
                 Err(failure("write a record", error))
             }
-            // The log may or may not hold the transaction; only the next recovery shows that.
+            // The log may or may not hold the transaction.
             Err(error) => Err(StorageError::Indeterminate { source: Arc::new(error) }),
         }
     }
@@ -190,7 +243,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
         drop(Sqlite::open_or_create(&path).unwrap());
-        let mut writer = Writer::new(path, SqliteOptions::new());
+        let mut writer = Writer::new(path, SqliteOptions::new(), Arc::default());
         writer.connect().unwrap();
         (folder, writer)
     }
