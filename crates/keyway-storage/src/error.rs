@@ -147,7 +147,7 @@ pub enum StorageError {
     /// The system failed while a commit was made durable, for a reason other than a full disk. The commit may or may
     /// not be present.
     ///
-    /// Read the records again to find out. A read fails as long as the engine cannot tell.
+    /// Read the records again, through the same handle, to find out. A read fails as long as the engine cannot tell.
     #[error("a failure of the system interrupted a commit: read again to find out whether it is present")]
     Indeterminate {
         /// The engine's error.

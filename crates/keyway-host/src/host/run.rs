@@ -142,9 +142,9 @@ impl Inner {
 
     /// Works on all lanes in parallel. Returns the reports of `done` and of this work.
     async fn work_off(&self, now: Timestamp, mut done: Pass) -> Result<Vec<WorkReport>, HostError> {
-        self.check_name()?;
+        let named = self.check_name();
         let mut running = JoinSet::new();
-        for engine in &self.engines {
+        for engine in self.engines.iter().filter(|_| named.is_ok()) {
             for lane in engine.lanes() {
                 let engine = Arc::clone(engine);
                 running.spawn(async move { engine.work_off(&lane, now).await });
@@ -154,11 +154,11 @@ impl Inner {
         while let Some(ended) = running.join_next().await {
             done = done.and(ended.unwrap_or_default());
         }
-        match done.failure {
-            None => Ok(done.reports),
-            Some(error) => {
+        match named.and(done.failure.map_or(Ok(()), |error| Err(error.into()))) {
+            Ok(()) => Ok(done.reports),
+            Err(error) => {
                 done.reports.iter().for_each(|report| self.observe(report));
-                Err(error.into())
+                Err(error)
             }
         }
     }

@@ -33,7 +33,7 @@ pub(super) enum Applied {
 #[derive(Clone, Copy)]
 struct Found {
     revision: Revision,
-    /// The id of the value in the table of large values, if it is large and not damaged.
+    /// The id of the value in the table of large values, if it is large and belongs to this record.
     large: Option<i64>,
 }
 
@@ -148,8 +148,10 @@ fn store_large(
     old: Option<i64>,
 ) -> Result<Option<i64>, StorageError> {
     match (is_large(key, value), old) {
-        (true, Some(id)) => run(connection, UPDATE_LARGE, params![id, value]).map(|_| Some(id)),
-        (true, None) => {
+        // In a damaged file, the old value may be missing. Then there is nothing to update, and the new value is
+        // inserted.
+        (true, Some(id)) if run(connection, UPDATE_LARGE, params![id, value])? == 1 => Ok(Some(id)),
+        (true, _) => {
             run(connection, INSERT_LARGE, params![value])?;
             Ok(Some(connection.last_insert_rowid()))
         }
@@ -168,12 +170,18 @@ fn find(connection: &Connection, key: &[u8]) -> Result<Option<Found>, StorageErr
         ValueRef::Integer(id) => match record(connection, key, row) {
             Ok(_) => Some(id),
             // In a damaged record, the id may be that of another record's value, which must not be changed.
-            Err(StorageError::Corrupt { .. }) => None,
+            Err(StorageError::Corrupt { .. }) => Some(id).filter(|_| !is_of_another(connection, key, id)),
             Err(error) => return Err(error),
         },
         _ => None,
     };
     Ok(Some(Found { revision: Revision::from_bits(bits.cast_unsigned()), large }))
+}
+
+/// Tells whether another record has the large value with this id, or whether this cannot be told. Reads all records.
+fn is_of_another(connection: &Connection, key: &[u8], id: i64) -> bool {
+    const OTHERS: &str = "SELECT EXISTS (SELECT 1 FROM records WHERE value = ?1 AND key <> ?2)";
+    connection.query_row(OTHERS, params![id, key], |row| row.get(0)).unwrap_or(true)
 }
 
 /// Finds a record as [`find`] does, but leaves `large` empty: an item that writes nothing does not need it.
@@ -203,30 +211,50 @@ mod tests {
 
     use crate::{Batch, Expectation, Sqlite, Storage as _, StorageError};
 
-    /// Tests a damaged record whose id is that of another record's large value.
-    #[test]
-    fn a_write_to_a_damaged_record_leaves_the_values_of_others() {
+    /// Damages the record "a", writes to it, and returns the store. The record "b" keeps its value.
+    fn written_after(damage: &str, write: Batch) -> (tempfile::TempDir, Sqlite) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.db");
-        for writes in [
+        let store = Sqlite::create(&path).unwrap();
+        let both = Batch::new().put("a", vec![1; 2000], Expectation::Any);
+        let _ = block_on(store.commit(both.put("b", vec![2; 2000], Expectation::Any))).unwrap();
+        store.close();
+        let raw = rusqlite::Connection::open(&path).unwrap();
+        assert_eq!(raw.execute(damage, []), Ok(1));
+        drop(raw);
+        let store = Sqlite::open(&path).unwrap();
+        assert!(matches!(block_on(store.get(b"a")), Err(StorageError::Corrupt { .. })));
+        let _ = block_on(store.commit(write)).unwrap();
+        assert_eq!(block_on(store.get(b"b")).unwrap().unwrap().value, [2; 2000]);
+        assert!(block_on(store.get(b"a")).is_ok(), "the write mends the record");
+        (folder, store)
+    }
+
+    fn writes() -> [Batch; 3] {
+        [
             Batch::new().put("a", vec![3; 2000], Expectation::Any),
             Batch::new().put("a", "small", Expectation::Any),
             Batch::new().delete("a", Expectation::Any),
-        ] {
-            let store = Sqlite::open_or_create(&path).unwrap();
-            let both = Batch::new().put("a", vec![1; 2000], Expectation::Any);
-            let both = both.put("b", vec![2; 2000], Expectation::Any);
-            let _ = block_on(store.commit(both)).unwrap();
-            store.close();
-            let raw = rusqlite::Connection::open(&path).unwrap();
-            let id = "(SELECT value FROM records WHERE key = x'62')";
-            assert_eq!(raw.execute(&format!("UPDATE records SET value = {id} WHERE key = x'61'"), []), Ok(1));
-            drop(raw);
-            let store = Sqlite::open(&path).unwrap();
-            assert!(matches!(block_on(store.get(b"a")), Err(StorageError::Corrupt { .. })));
-            let _ = block_on(store.commit(writes)).unwrap();
-            assert_eq!(block_on(store.get(b"b")).unwrap().unwrap().value, [2; 2000]);
-            assert!(block_on(store.get(b"a")).is_ok(), "the write mends the record");
+        ]
+    }
+
+    /// Tests a damaged record whose id is that of another record's large value.
+    #[test]
+    fn a_write_to_a_damaged_record_leaves_the_values_of_others() {
+        let damage =
+            "UPDATE records SET value = (SELECT value FROM records WHERE key = x'62') WHERE key = x'61'";
+        for write in writes() {
+            drop(written_after(damage, write));
+        }
+    }
+
+    #[test]
+    fn a_write_to_a_record_with_a_damaged_value_leaves_nothing_behind() {
+        let damage = "UPDATE large_values SET value = zeroblob(2000) \
+             WHERE id = (SELECT value FROM records WHERE key = x'61')";
+        for write in writes() {
+            let (_folder, store) = written_after(damage, write);
+            assert!(store.verify().is_ok());
         }
     }
 }

@@ -52,12 +52,11 @@ pub(super) fn open(
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         connection.busy_handler(Some(patience.handler()))?;
         let cache_kib = (options.cache_bytes >> 10).clamp(64, 1 << 30);
-        // `fullfsync` matters on Apple's systems only, where a plain sync leaves data in the cache of the disk.
         let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
+        // `fullfsync` matters on Apple's systems only, where a plain sync leaves data in the cache of the disk.
         connection.execute_batch(&format!(
             "PRAGMA synchronous = FULL;
              PRAGMA fullfsync = ON;
-             PRAGMA checkpoint_fullfsync = ON;
              PRAGMA cache_size = -{cache_kib};
              PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES};
              PRAGMA journal_size_limit = {LOG_BYTES};

@@ -32,12 +32,14 @@ use readers::Readers;
 /// # Durability
 /// A commit is acknowledged after its transaction is synced to the disk (write-ahead log, `synchronous=FULL`), so it
 /// survives a killed process and a power cut (decision C6). If a sync fails, the engine overwrites the transaction in
-/// the log. If that fails, too, the commit answers [`StorageError::Indeterminate`], and reads fail until the disk works
-/// again (decision H346).
+/// the log. If that fails, too, the commit answers [`StorageError::Indeterminate`], and other calls of this handle fail
+/// until the disk works again. Other handles and processes do not know of the failure; they may read the records from
+/// before the commit until one of them commits (decision H346).
 ///
 /// # Blocking
 /// A read works inside the call on one of a few connections: a record takes microseconds, and the size of a page is
-/// bounded. A read never waits for a writer, and waits for other reads only if there are more reads than connections.
+/// bounded. A read waits for a writer only to settle an interrupted commit, and waits for other reads only if there are
+/// more reads than connections.
 /// [`CommitMode`] decides on which thread a commit works. A call whose file is locked by another process waits at most
 /// [`SqliteOptions::busy_deadline`] and then returns [`StorageError::Locked`]. A commit does this waiting on the writer
 /// thread; with [`CommitMode::Inline`], it first waits on the caller's thread for at most about 0.5 ms.

@@ -240,7 +240,8 @@ fn commit_group(writer: &mut Writer, jobs: &[Job], patience: Duration) -> Result
     writer.commit_group(&batches, patience)
 }
 
-/// Sends each job its answer, or the same error to all jobs. Returns the jobs whose answer is not final, without an answer.
+/// Sends each job its answer, or the same error to all jobs. Answers that are not final are not sent; their jobs are
+/// returned.
 fn answer(
     jobs: Vec<Job>,
     result: Result<Vec<Answer>, StorageError>,
@@ -302,8 +303,8 @@ impl Handle {
     pub(super) fn close(&self) {
         self.shared.queue().closed = true;
         self.shared.called.notify_all();
-        // An answer may wake a task on the writer thread, and this task may close the store. A thread cannot wait for its
-        // own end, nor for a caller that waits for it.
+        // An answer may wake a task on the writer thread, and this task may close the store. A thread cannot wait for
+        // its own end, nor for a caller that waits for it.
         if self.thread_id.get() != Some(&thread::current().id()) {
             let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(thread) = thread.take() {

@@ -88,12 +88,14 @@ impl Writer {
     }
 
     fn commit(&self, batch: &Batch) -> Answer {
+        self.settle()?;
         let connection = self.connection.as_ref().ok_or(StorageError::Closed)?;
         let revision = self.revisions.next();
         let transaction = Transaction::begin(connection)?;
         match apply(connection, batch, revision, Company::Alone)? {
             Applied::All => {
-                self.end(transaction)?;
+                self.end(transaction)
+                    .map_err(|(NotCommitted::Refused(error) | NotCommitted::Unsynced(error))| error)?;
                 Ok(CommitOutcome::Committed(revision))
             }
             Applied::Conflict { item } => Ok(CommitOutcome::Conflict { item }),
@@ -102,6 +104,7 @@ impl Writer {
 
     /// Commits a group in one transaction. On `Err`, nothing was written.
     fn try_group(&self, batches: &[&Batch]) -> Result<Vec<Answer>, StorageError> {
+        self.settle()?;
         let connection = self.connection.as_ref().ok_or(StorageError::Closed)?;
         let transaction = Transaction::begin(connection)?;
         let mut outcomes = Vec::with_capacity(batches.len());
@@ -112,28 +115,28 @@ impl Writer {
                 Applied::Conflict { item } => CommitOutcome::Conflict { item },
             });
         }
-        Ok(match self.end(transaction) {
-            Ok(()) => outcomes.into_iter().map(Ok).collect(),
-            Err(error @ StorageError::Engine { .. }) => return Err(error),
-            Err(error) => outcomes.into_iter().map(|outcome| Err(unfinished(outcome, &error))).collect(),
-        })
+        match self.end(transaction) {
+            Ok(()) => Ok(outcomes.into_iter().map(Ok).collect()),
+            Err(NotCommitted::Refused(error)) => Err(error),
+            // Each try of a batch alone could wait for a failing disk again.
+            Err(NotCommitted::Unsynced(error)) => {
+                Ok(outcomes.into_iter().map(|outcome| Err(unfinished(outcome, &error))).collect())
+            }
+        }
     }
 
     /// Commits a transaction. If its sync fails, tries to make sure that the transaction is not in the log.
-    fn end(&self, transaction: Transaction<'_>) -> Result<(), StorageError> {
+    fn end(&self, transaction: Transaction<'_>) -> Result<(), NotCommitted> {
         match transaction.commit() {
-            Ok(()) => {
-                self.is_unsettled.store(false, Ordering::Release);
-                Ok(())
-            }
+            Ok(()) => Ok(()),
             Err(StorageError::Indeterminate { source }) => {
                 self.is_unsettled.store(true, Ordering::Release);
-                match self.settle() {
-                    Ok(()) => Err(StorageError::Engine { action: "write a record", source }),
-                    Err(_) => Err(StorageError::Indeterminate { source }),
-                }
+                Err(NotCommitted::Unsynced(match self.settle() {
+                    Ok(()) => StorageError::Engine { action: "write a record", source },
+                    Err(_) => StorageError::Indeterminate { source },
+                }))
             }
-            failed => failed,
+            Err(error) => Err(NotCommitted::Refused(error)),
         }
     }
 
@@ -148,6 +151,7 @@ impl Writer {
             return Ok(());
         }
         let connection = self.connection.as_ref().ok_or(StorageError::Closed)?;
+        self.patience.set(self.options.busy_deadline);
         let action = "settle a commit that was interrupted";
         let transaction = Transaction::begin(connection)?;
         // The version does not change, but SQLite writes its page.
@@ -164,6 +168,14 @@ impl Writer {
             failed => failed,
         }
     }
+}
+
+/// The reason why a transaction did not commit.
+enum NotCommitted {
+    /// Nothing is written. A smaller transaction may succeed.
+    Refused(StorageError),
+    /// The sync failed. The error tells whether the transaction may still be in the log.
+    Unsynced(StorageError),
 }
 
 /// Tells whether an error means that no transaction began.
@@ -331,5 +343,20 @@ mod tests {
         let result = writer.commit_group(&[&batch, &Batch::new(), &Batch::new()], PATIENCE);
         assert!(matches!(result, Err(StorageError::Unavailable { .. })), "{result:?}");
         assert!(start.elapsed() >= PATIENCE && start.elapsed() < 10 * PATIENCE, "{:?}", start.elapsed());
+    }
+
+    /// Tests that a batch which writes nothing does not pass for a proof that the log is settled.
+    #[test]
+    fn a_commit_of_no_change_settles_an_interrupted_commit_first() {
+        let (folder, mut writer) = writer();
+        let log = || std::fs::metadata(folder.path().join("store.db-wal")).unwrap().len();
+        let (unchanged, empty) = (Batch::new().delete("a", Expectation::Any), Batch::new());
+        for batches in [&[&unchanged][..], &[&empty, &unchanged]] {
+            writer.is_unsettled.store(true, Ordering::Release);
+            let before = log();
+            let answers = writer.commit_group(batches, PATIENCE).unwrap();
+            assert!(answers.iter().all(|answer| matches!(answer, Ok(CommitOutcome::Committed(_)))));
+            assert!(log() > before && !writer.is_unsettled.load(Ordering::Acquire));
+        }
     }
 }
