@@ -215,8 +215,7 @@ fn certificate(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let mut rcgen = || rcgen_issues(&issuer, &request);
     let operations: &mut [&mut dyn FnMut()] = &mut [&mut || issue(), &mut peer, &mut rcgen];
     let times = interleave(Measured::ThreadCpu, ROUNDS, CALLS, operations);
-    let name =
-        "certificate of a request by the local CA, in memory; a verification, a signature, its commit";
+    let name = "certificate of a request by the local CA, in memory; a verification, a signature, its commit";
     Ok(vec![
         Row::compared(area, name, times.compared(0, 1))
             .must(Target::RatioAtMost(1.25))
