@@ -64,7 +64,8 @@
 //! | end | when the executable itself ends, even if another process holds its streams; an executable may close its input early |
 //!
 //! An issuer needs no runtime. A call starts the executable on the caller's thread, which takes the system a
-//! fraction of a millisecond. Threads of this crate wait for the executables, and end when they are idle.
+//! fraction of a millisecond. Threads of this crate wait for the executables, and end when they are idle. With a
+//! helper, these threads also start the executable, since a helper may answer late (H332).
 //! Dropping the future of a call kills its run. A run keeps its permit until all its processes are gone.
 //!
 //! # Processes left behind
