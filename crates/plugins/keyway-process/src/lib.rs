@@ -56,6 +56,7 @@
 //! | --- | --- |
 //! | shell | none: the executable is an absolute path, or found in `PATH`, and gets its arguments as they are |
 //! | input | the description is requested by argument, since it is not secret; requests and revocations go by standard input if the executable has the feature `stdin`, else by argument if `allow_argv` is set (decision W1) |
+//! | length of the input | at most [1 MiB of JSON](keyway_issuers::wire::MAX_INPUT) for a request or a revocation; a longer one is not sent |
 //! | environment | only `PATH`, `HOME`, `LANG`, `TZ`, the configured variables, and [`KEYWAY_RUN`](Environment::RUN_MARK) |
 //! | output | at most 1 MiB; a program that prints more is killed |
 //! | error output | the last 8 KiB go to the log (detail of an error, or level debug). Runs of eight bytes or more that also stand in a secret of the call, or in a refused answer, are hidden ([`ErrorOutput::for_log`]) |

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::future::Future as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ fn polled_once(runner: &Runner, until: impl FnOnce()) -> Duration {
     took
 }
 
-fn wait_for(file: &PathBuf) {
+fn wait_for(file: &Path) {
     let begun = Instant::now();
     while !file.exists() {
         assert!(begun.elapsed() < Duration::from_secs(20), "{}", file.display());
