@@ -64,6 +64,8 @@ impl Launch {
         if let Some(supervisors) = &self.supervisors {
             return self.start_helped(supervisors, mark, input, cancel);
         }
+        #[cfg(not(target_os = "linux"))]
+        let _ = cancel;
         self.start_alone(mark, input)
     }
 

@@ -177,8 +177,8 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a program. Blocks while the system loads it; with a helper, also until the helper is ready, or its time is
-    /// over. If the run is cancelled before the program starts, the program is not started.
+    /// Starts a program. Blocks while the system loads it; with a helper, also until the helper is ready, or its time
+    /// is over. If the run is cancelled before the program starts, the program is not started.
     pub(crate) fn start(
         launch: &Launch,
         limits: Limits,
