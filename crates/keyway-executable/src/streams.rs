@@ -7,9 +7,10 @@ use std::os::unix::ffi::OsStringExt as _;
 
 use keyway_core::{Wiped, read_standard_input};
 use keyway_issuers::IssuerError;
+use keyway_issuers::wire::MAX_INPUT;
 
-/// The largest allowed length of the input in bytes.
-const LONGEST_INPUT: usize = 16 * 1024 * 1024;
+/// The largest allowed length of the input in bytes: with two characters of padding, and the end of a line.
+const LONGEST_INPUT: usize = MAX_INPUT + 4;
 
 /// Reads the host's input: the argument if there is one, else standard input.
 ///

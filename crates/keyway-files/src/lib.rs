@@ -58,6 +58,9 @@
 //! | the lock | the owner and group of its folder | 0600; 0660 where the group may write in the folder |
 //! | a new folder ([`make_folder`]) | the owner and group of the folder that it is in | 0700 |
 //!
+//! A lock and a folder get their owner and mode first, and then their name (H67). A process that is killed in between
+//! leaves an empty `.keyway-new-*`, which can be removed.
+//!
 //! A process that is not root cannot give files to groups that it is not in. If the group cannot be kept, the file is
 //! written without the permissions of the group. All other users then keep only those permissions that the group had
 //! too. A process that cannot give a new file to the owner of the folder either stays the owner of the file, or fails:

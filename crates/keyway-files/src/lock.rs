@@ -22,9 +22,6 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// The time during which it is no error that this process may not open the lock file: another process may have just
-    /// created the file, and still has to give it to the owner of the folder.
-    const GIVEN_WITHIN: Duration = Duration::from_millis(50);
     const LONGEST_PAUSE: Duration = Duration::from_millis(20);
     /// The time that a new caller gives to the callers that wait. Each of them tries the lock within it.
     const OTHERS_FIRST: Duration = Self::LONGEST_PAUSE.saturating_mul(2);
@@ -41,7 +38,7 @@ impl Lock {
         let mut pause = Duration::from_micros(200);
         let (mut is_new, mut has_waited) = (!patience.is_zero(), false);
         loop {
-            if let Some(file) = open(folder, &name, started.elapsed() < Self::GIVEN_WITHIN)? {
+            if let Some(file) = open(folder, &name)? {
                 if std::mem::take(&mut is_new) && waiting::is_marked(&file, Self::MARK_LASTS) {
                     drop(file);
                     sleep(Self::OTHERS_FIRST.min(patience));
@@ -93,7 +90,7 @@ impl Lock {
 }
 
 /// Opens the lock file, or creates it. Returns `None` if another process created or removed it at the same time.
-fn open(folder: &Folder, name: &OsString, is_new: bool) -> Result<Option<File>, FileError> {
+fn open(folder: &Folder, name: &OsString) -> Result<Option<File>, FileError> {
     let failed = |what, source| FileError::Io { what, path: folder.path_of(name), source };
     match folder.open_file(name, Use::Lock) {
         Ok(Some(file)) if file.metadata().map_err(|error| failed("ask about", error))?.is_file() => {
@@ -101,17 +98,14 @@ fn open(folder: &Folder, name: &OsString, is_new: bool) -> Result<Option<File>, 
         }
         Ok(Some(_)) => return Err(FileError::NotAFile(folder.path_of(name))),
         Ok(None) => {}
-        Err(FileError::Io { source, .. }) if is_new && source.kind() == io::ErrorKind::PermissionDenied => {
-            return Ok(None);
-        }
         Err(error) => return Err(error),
     }
-    match folder.create(name) {
-        Ok(made) => {
-            waiting::clear(&made);
-            owner::give_lock(&made, folder).map_err(|error| failed("give an owner to the lock", error))?;
-            Ok(Some(made))
-        }
+    let complete = |made: &File| {
+        waiting::clear(made);
+        owner::give_lock(made, folder)
+    };
+    match folder.create_complete(name, complete) {
+        Ok(made) => Ok(Some(made)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
         Err(error) => Err(failed("make the lock", error)),
     }

@@ -25,10 +25,14 @@ impl Folder {
         }
     }
 
-    pub(crate) fn make_folder(&self, name: &OsStr) -> io::Result<bool> {
+    pub(crate) fn make_folder(
+        &self,
+        name: &OsStr,
+        complete: impl FnOnce(&Self) -> io::Result<()>,
+    ) -> io::Result<bool> {
         match fs::create_dir(self.path_of(name)) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            made => made.map(|()| true),
+            made => made.and_then(|()| complete(self)).map(|()| true),
         }
     }
 
@@ -57,6 +61,16 @@ impl Folder {
 
     pub(crate) fn create(&self, name: &OsStr) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).create_new(true).open(self.path_of(name))
+    }
+
+    pub(crate) fn create_complete(
+        &self,
+        name: &OsStr,
+        complete: impl FnOnce(&File) -> io::Result<()>,
+    ) -> io::Result<File> {
+        let file = self.create(name)?;
+        complete(&file)?;
+        Ok(file)
     }
 
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {

@@ -33,14 +33,12 @@ fn make_all<'a>(parent: &Folder, mut missing: impl Iterator<Item = &'a &'a Path>
         return Err(FileError::NotADirectory(path));
     };
     let failed = |what, source| FileError::Io { what, path: (*next).to_owned(), source };
-    let made = parent.make_folder(name).map_err(|error| failed("make the folder", error))?;
+    let made = parent
+        .make_folder(name, |folder| owner::give_folder(parent, folder))
+        .map_err(|error| failed("make the folder", error))?;
     parent
         .open_folder(name)
         .and_then(|folder| {
-            if made {
-                owner::give_folder(parent, &folder)
-                    .map_err(|error| failed("give an owner to the folder", error))?;
-            }
             parent.sync().map_err(|error| failed("make the folder durable", error))?;
             make_all(&folder, missing)
         })

@@ -3,11 +3,12 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, Metadata};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags, linkat, mkdirat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 use super::Use;
@@ -52,12 +53,28 @@ impl Folder {
         Ok(Self { handle: handle.into(), path })
     }
 
-    /// Creates the folder `name` for its owner only. Returns false if the name exists.
-    pub(crate) fn make_folder(&self, name: &OsStr) -> io::Result<bool> {
-        match mkdirat(&self.handle, name, Mode::from_raw_mode(0o700)) {
-            Ok(()) => Ok(true),
-            Err(Errno::EXIST) => Ok(false),
-            Err(error) => Err(error.into()),
+    /// Creates a folder for its owner only, completes it, and then names it `name`. Returns false if the name exists.
+    /// See [`create_complete`](Self::create_complete).
+    pub(crate) fn make_folder(
+        &self,
+        name: &OsStr,
+        complete: impl FnOnce(&Self) -> io::Result<()>,
+    ) -> io::Result<bool> {
+        let draft = draft_name();
+        let draft = OsStr::new(&draft);
+        mkdirat(&self.handle, draft, Mode::from_raw_mode(0o700))?;
+        let named = self.open_folder(draft).map_err(io::Error::other).and_then(|made| {
+            complete(&made)?;
+            // The second renaming replaces nothing but an empty folder.
+            let renamed = self.rename_new(draft, name);
+            Ok(renamed.unwrap_or_else(|| renameat(&self.handle, draft, &self.handle, name))?)
+        });
+        if named.is_err() {
+            let _ = self.remove_folder(draft);
+        }
+        match named {
+            Err(error) if is_taken(&error) => Ok(false),
+            named => named.map(|()| true),
         }
     }
 
@@ -116,6 +133,47 @@ impl Folder {
         Ok(openat(&self.handle, name, flags, Mode::from_raw_mode(0o600))?.into())
     }
 
+    /// Creates a file for its owner only, completes it, and then names it `name`. Fails if the name exists.
+    ///
+    /// If this process dies before the renaming, an empty file with the drawn name stays, which does no harm. A file
+    /// `name` with the wrong owner would lock the right one out for ever (H67).
+    pub(crate) fn create_complete(
+        &self,
+        name: &OsStr,
+        complete: impl FnOnce(&File) -> io::Result<()>,
+    ) -> io::Result<File> {
+        let draft = draft_name();
+        let draft = OsStr::new(&draft);
+        let file = self.create(draft)?;
+        complete(&file)
+            .and_then(|()| Ok(self.rename_new(draft, name).unwrap_or_else(|| self.link(draft, name))?))
+            .inspect_err(|_| {
+                let _ = self.remove(draft);
+            })?;
+        Ok(file)
+    }
+
+    /// Renames a file or a folder, and never replaces another one. Returns `None` if the file system cannot do that.
+    fn rename_new(&self, from: &OsStr, to: &OsStr) -> Option<rustix::io::Result<()>> {
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        {
+            use rustix::fs::{RenameFlags, renameat_with};
+
+            match renameat_with(&self.handle, from, &self.handle, to, RenameFlags::NOREPLACE) {
+                Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => None,
+                renamed => Some(renamed),
+            }
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+        None
+    }
+
+    /// Renames a file by a second name, which never replaces another file.
+    fn link(&self, from: &OsStr, to: &OsStr) -> rustix::io::Result<()> {
+        linkat(&self.handle, from, &self.handle, to, AtFlags::empty())?;
+        unlinkat(&self.handle, from, AtFlags::empty())
+    }
+
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
         Ok(renameat(&self.handle, from, &self.handle, to)?)
     }
@@ -150,11 +208,48 @@ impl Folder {
     }
 }
 
+/// Draws a name for a file or a folder that is not complete yet.
+fn draft_name() -> String {
+    // After a fork, both processes have the same random state.
+    format!(".keyway-new-{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+/// Tells whether a new folder got no name because something else has the name.
+fn is_taken(error: &io::Error) -> bool {
+    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotADirectory};
+    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotADirectory)
+}
+
 fn refused(path: &Path, error: Errno) -> FileError {
     let path = path.to_owned();
     match error {
         Errno::LOOP | Errno::MLINK | Errno::NOTDIR => FileError::NotADirectory(path),
         Errno::NOENT => FileError::NoDirectory(path),
         other => FileError::Io { what: "open the directory", path, source: other.into() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_never_replaces_another_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = Folder::open(directory.path()).unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let [draft, name] = ["draft", "file"].map(OsStr::new);
+        let by_name = || folder.rename_new(draft, name).unwrap_or_else(|| folder.link(draft, name));
+        let ways: [&dyn Fn() -> rustix::io::Result<()>; 2] = [&by_name, &|| folder.link(draft, name)];
+        for rename in ways {
+            std::fs::write(at("draft"), "new").unwrap();
+            std::fs::write(at("file"), "there").unwrap();
+            assert_eq!(rename(), Err(Errno::EXIST));
+            assert_eq!(std::fs::read(at("file")).unwrap(), b"there");
+            std::fs::remove_file(at("file")).unwrap();
+            rename().unwrap();
+            assert!(!at("draft").exists());
+            assert_eq!(std::fs::read(at("file")).unwrap(), b"new");
+        }
     }
 }

@@ -167,5 +167,9 @@ impl WireOptions {
     }
 }
 
+/// The longest input of a plugin in characters of base64, without the padding: 1 MiB of JSON, which is all that
+/// [`plugin::decode_input`] reads. A host sends no longer one (H333).
+pub const MAX_INPUT: usize = (Reader::MAX_BYTES * 4).div_ceil(3);
+
 /// The text of `cred_state` when there is no state.
 const NO_STATE: &str = "undefined";

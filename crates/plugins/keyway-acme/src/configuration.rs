@@ -34,7 +34,7 @@ pub struct AcmeConfiguration {
     /// The URL of an HTTP proxy. Environment variables for proxies are ignored.
     #[serde(default)]
     pub proxy: Option<String>,
-    /// The longest time for one request, in seconds.
+    /// The longest time for one request, in seconds. The connection gets at most three quarters of it.
     #[serde(default = "ten")]
     pub request_seconds: u16,
     /// The longest time for all requests of one call, in seconds. It must be below the host's deadline for a call.

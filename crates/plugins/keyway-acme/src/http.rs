@@ -59,19 +59,19 @@ impl Http {
     /// Reads a page that needs no signature.
     pub(crate) fn get(&self, url: &str, until: Instant) -> Result<Answer, Failure> {
         let time = self.time(until)?;
-        self.answer(self.agent.get(url).config().timeout_global(Some(time)).build().call())
+        self.answer(keyway_http::limited(self.agent.get(url), time).call())
     }
 
     /// Requests only the headers of a page.
     pub(crate) fn head(&self, url: &str, until: Instant) -> Result<Answer, Failure> {
         let time = self.time(until)?;
-        self.answer(self.agent.head(url).config().timeout_global(Some(time)).build().call())
+        self.answer(keyway_http::limited(self.agent.head(url), time).call())
     }
 
     /// Sends a signed request.
     pub(crate) fn post(&self, url: &str, body: &str, until: Instant) -> Result<Answer, Failure> {
         let time = self.time(until)?;
-        let request = self.agent.post(url).config().timeout_global(Some(time)).build();
+        let request = keyway_http::limited(self.agent.post(url), time);
         self.answer(request.content_type("application/jose+json").send(body))
     }
 
@@ -147,5 +147,16 @@ mod tests {
         let http = Http::new(&configuration, Arc::new(keyway_core::SystemClock)).unwrap();
         let shown = format!("{http:?}");
         assert!(shown.starts_with("Http") && !shown.contains("n33dle"), "{shown}");
+    }
+
+    #[test]
+    fn a_connection_that_is_not_made_in_time_changed_nothing() {
+        // The listener accepts connections, and never answers the handshake of TLS.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("https://{}/", silent.local_addr().unwrap());
+        let configuration = AcmeConfiguration::read(&serde_json::json!({"directory": url}).into()).unwrap();
+        let http = Http::new(&configuration, Arc::new(keyway_core::SystemClock)).unwrap();
+        let failure = http.post(&url, "", Instant::now() + Duration::from_millis(400)).unwrap_err();
+        assert!(matches!(failure, Failure::Unavailable { .. }), "{failure:?}");
     }
 }

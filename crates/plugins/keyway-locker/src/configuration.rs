@@ -29,7 +29,7 @@ pub struct LockerConfiguration {
     /// The maximum number of times that a failed read is repeated, at most 20. Writes are never repeated.
     #[serde(default)]
     pub retries: u32,
-    /// The longest time for one request, in seconds.
+    /// The longest time for one request, in seconds. The connection gets at most three quarters of it.
     #[serde(default = "ten")]
     pub request_seconds: u16,
     /// The longest time for all requests of one operation and the waits between them, in seconds. It must be below the

@@ -124,7 +124,7 @@ impl Service {
     fn get_once(&self, path: &str, until: Instant) -> Result<Answer, Failure> {
         let time = self.time(until)?;
         let request = self.agent.get(format!("{}{path}", self.base));
-        self.answer(self.with_headers(request).config().timeout_global(Some(time)).build().call())
+        self.answer(keyway_http::limited(self.with_headers(request), time).call())
     }
 
     fn send(
@@ -133,7 +133,7 @@ impl Service {
         body: &str,
         time: Duration,
     ) -> Result<Wiped<Vec<u8>>, Failure> {
-        let request = self.with_headers(request).config().timeout_global(Some(time)).build();
+        let request = keyway_http::limited(self.with_headers(request), time);
         Ok(self.answer(request.content_type("application/json").send(body))?.body)
     }
 
@@ -199,4 +199,33 @@ fn roots(configuration: &LockerConfiguration) -> Result<RootCerts, StoreError> {
     let pem = fs::read(&path).map_err(|error| unfit(error.to_string()))?;
     let certificates = keyway_http::certificates(&pem).map_err(|error| unfit(error.to_string()))?;
     Ok(RootCerts::Specific(Arc::new(certificates)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_connection_that_is_not_made_in_time_changed_nothing() {
+        // The listener accepts connections, and never answers the handshake of TLS.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let credentials = Credentials::source()
+            .access_key_id("0f8fad5b-d9cb-469f-a165-70867728950e")
+            .secret_access_key("a2V5")
+            .api_base(format!("https://{}", silent.local_addr().unwrap()))
+            .resolve()
+            .unwrap();
+        let configuration = LockerConfiguration::read(&json!({"proxy": NO_PROXY}).into()).unwrap();
+        let service = Service::new(&configuration, &credentials, Arc::new(keyway_core::SystemClock)).unwrap();
+        let until = || Instant::now() + Duration::from_millis(400);
+        for failure in
+            [service.post("/", "", until()).unwrap_err(), service.put("/", "", until()).unwrap_err()]
+        {
+            assert!(matches!(failure, Failure::Unreached { .. }), "{failure:?}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use keyway_core::PluginError as _;
-use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
+use keyway_issuers::wire::{Ended, MAX_INPUT, Profile, WireOptions, host};
 use keyway_issuers::{
     Action, Capabilities, Context, CredentialPart, CredentialRequest, Description, Features, Issuer,
     IssuerError, Json, RequestOutcome, Revocation, Rule, SecretText, Violation,
@@ -139,6 +139,10 @@ impl ProcessIssuer {
     ) -> Result<T, IssuerError> {
         let features = self.features().await?;
         let sent = encode(&self.options.clone().with_intent_id(features.idempotent));
+        if sent.expose().trim_end_matches('=').len() > MAX_INPUT {
+            let reason = format!("it is longer than an input may be: {MAX_INPUT} characters of base64");
+            return Err(IssuerError::invalid("what was passed", reason));
+        }
         let input = self.input_of(features, bytes(&sent))?;
         let all = || {
             let mut secrets = secrets();

@@ -56,6 +56,7 @@
 //! | --- | --- |
 //! | shell | none: the executable is an absolute path, or found in `PATH`, and gets its arguments as they are |
 //! | input | the description is requested by argument, since it is not secret; requests and revocations go by standard input if the executable has the feature `stdin`, else by argument if `allow_argv` is set (decision W1) |
+//! | length of the input | at most [1 MiB of JSON](keyway_issuers::wire::MAX_INPUT) for a request or a revocation; a longer one is not sent |
 //! | environment | only `PATH`, `HOME`, `LANG`, `TZ`, the configured variables, and [`KEYWAY_RUN`](Environment::RUN_MARK) |
 //! | output | at most 1 MiB; a program that prints more is killed |
 //! | error output | the last 8 KiB go to the log (detail of an error, or level debug). Runs of eight bytes or more that also stand in a secret of the call, or in a refused answer, are hidden ([`ErrorOutput::for_log`]) |
@@ -64,7 +65,8 @@
 //! | end | when the executable itself ends, even if another process holds its streams; an executable may close its input early |
 //!
 //! An issuer needs no runtime. A call starts the executable on the caller's thread, which takes the system a
-//! fraction of a millisecond. Threads of this crate wait for the executables, and end when they are idle.
+//! fraction of a millisecond. Threads of this crate wait for the executables, and end when they are idle. With a
+//! helper, these threads also start the executable, since a helper may answer late (H332).
 //! Dropping the future of a call kills its run. A run keeps its permit until all its processes are gone.
 //!
 //! # Processes left behind

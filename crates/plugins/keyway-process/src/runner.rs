@@ -16,7 +16,8 @@ use crate::workers::{Cancellation, Workers};
 use crate::{helper::Helper, supervisor::Supervisors};
 
 /// Runs one program with limited concurrency. Needs no runtime: the caller's thread starts a program, which takes a
-/// fraction of a millisecond, and threads of the runner wait for its end (decision W7).
+/// fraction of a millisecond, and threads of the runner wait for its end (decision W7). With a helper, these threads
+/// also start the program, because a helper may answer late (H332).
 ///
 /// ```
 /// use std::num::NonZeroUsize;
@@ -32,14 +33,11 @@ use crate::{helper::Helper, supervisor::Supervisors};
 /// ```
 #[derive(Debug)]
 pub struct Runner {
-    program: Program,
-    environment: Environment,
+    launch: Launch,
     limits: Limits,
     parallel: NonZeroUsize,
     permits: Arc<Semaphore>,
     workers: Workers,
-    #[cfg(target_os = "linux")]
-    supervisors: Option<Arc<Supervisors>>,
 }
 
 impl Runner {
@@ -49,14 +47,11 @@ impl Runner {
     /// Makes a runner. Does no I/O, and starts no thread before the first run.
     pub fn new(program: Program, environment: Environment, limits: Limits, parallel: NonZeroUsize) -> Self {
         Self {
-            program,
-            environment,
+            launch: Launch::new(program, environment),
             limits,
             parallel,
             permits: Arc::new(Semaphore::new(parallel.get())),
             workers: Workers::new(Self::IDLE),
-            #[cfg(target_os = "linux")]
-            supervisors: None,
         }
     }
 
@@ -65,13 +60,13 @@ impl Runner {
     #[cfg(target_os = "linux")]
     #[must_use]
     pub fn with_helper(mut self, helper: Helper) -> Self {
-        self.supervisors = Some(Supervisors::new(helper));
+        self.launch.supervisors = Some(Supervisors::new(helper));
         self
     }
 
     /// Returns the program.
     pub fn program(&self) -> &Program {
-        &self.program
+        &self.launch.program
     }
 
     /// Returns the number of runs at once.
@@ -82,15 +77,6 @@ impl Runner {
     /// Returns the limits of a run.
     pub fn limits(&self) -> Limits {
         self.limits
-    }
-
-    fn launch(&self) -> Launch<'_> {
-        Launch {
-            program: &self.program,
-            environment: &self.environment,
-            #[cfg(target_os = "linux")]
-            supervisors: self.supervisors.as_ref(),
-        }
     }
 
     /// Waits for a permit, runs the program, and returns its output. The deadline begins with the start of the
@@ -108,14 +94,25 @@ impl Runner {
         // Reserve the thread first: if that failed after the start of the program, the error could not promise that
         // nothing happened.
         let mut worker = self.workers.reserve().map_err(|source| RunError::Start { source })?;
-        // Start here, because starting a program takes no longer than waking another thread.
-        let mut running = Running::start(&self.launch(), self.limits, input)?;
-        if let Some((notice, at_the_latest)) = running.next_look() {
-            worker.sleep_until(notice, at_the_latest);
-        }
+        let begun = if self.launch.needs_helper() {
+            // A helper may answer late, or never.
+            Err(input)
+        } else {
+            // Start here, because starting a program takes no longer than waking another thread.
+            let running = Running::start(&self.launch, self.limits, input, None)?;
+            if let Some((notice, at_the_latest)) = running.next_look() {
+                worker.sleep_until(notice, at_the_latest);
+            }
+            Ok(running)
+        };
+        let (launch, limits) = (self.launch.clone(), self.limits);
         let cancellation = worker
             .start(Box::new(move |cancel| {
-                let result = running.finish(cancel);
+                let (result, running) =
+                    match begun.or_else(|input| Running::start(&launch, limits, input, Some(cancel))) {
+                        Ok(mut running) => (running.finish(cancel), Some(running)),
+                        Err(error) => (Err(error), None),
+                    };
                 // Free the permit before the answer is sent, because the receiver may start the next run at once.
                 drop(permit);
                 // The receiver may be gone.

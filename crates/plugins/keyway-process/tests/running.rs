@@ -6,7 +6,9 @@ mod support;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use keyway_core::json::Reader;
 use keyway_core::{Effect, ErrorKind, PluginError as _};
+use keyway_issuers::wire::MAX_INPUT;
 use keyway_issuers::{
     Configuration, ConfigurationValue, Context, CredentialRequest, IntentId, Issuer as _, IssuerError,
     Issuers, Login, OpenContext, Parameters, RequestOutcome, Requester, ServiceName, UserInfo,
@@ -151,6 +153,24 @@ fn a_dropped_issuer_leaves_no_process() {
     drop(future);
     drop(issuer);
     executable.wait("it is gone", |executable| executable.left().is_empty());
+}
+
+#[test]
+fn an_input_that_no_executable_would_read_is_not_sent() {
+    let executable = Executable::reading_stdin(&format!("cat > \"$FOLDER/input\"; echo '{ISSUED}'"));
+    let issuer = executable.issuer();
+    let with_token = |bytes: usize| {
+        let mut request = joe();
+        request.context.requester.access_token = Some("t".repeat(bytes).into());
+        block_on(issuer.request(&request))
+    };
+    // The rest of the input has some hundred bytes.
+    let error = with_token(Reader::MAX_BYTES).unwrap_err();
+    assert!(matches!(error, IssuerError::Invalid { .. }) && error.effect() == Effect::None, "{error:?}");
+    assert!(!executable.file("input").exists());
+    with_token(Reader::MAX_BYTES - 1000).unwrap();
+    let read = std::fs::read(executable.file("input")).unwrap().len();
+    assert!((MAX_INPUT - 1000..=MAX_INPUT).contains(&read), "{read}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use crate::wire::{Alphabet, base64, plugin};
+use crate::wire::{Alphabet, MAX_INPUT, WireOptions, base64, host, plugin};
 use crate::{
     Action, Configuration, ConfigurationValue, Context, CredentialPart, CredentialRef, CredentialRequest,
     Issued, Json, JsonObject, Requester, Revocation, Rule, UserId, UserInfo,
@@ -11,6 +11,26 @@ use keyway_core::json::Reader;
 
 fn input(json: &serde_json::Value) -> Result<plugin::Input, plugin::InputError> {
     plugin::decode_input(base64::encode(json.to_string().as_bytes(), Alphabet::UrlSafe).expose().as_bytes())
+}
+
+#[test]
+fn the_longest_input_is_read_and_a_longer_one_is_refused() {
+    let joe = || Context::new(UserInfo::new("https://issuer.example.com", "joe"));
+    for alphabet in [Alphabet::UrlSafe, Alphabet::Standard] {
+        let with_token = |bytes: usize| {
+            let mut request = CredentialRequest::new(joe());
+            request.context.requester.access_token = Some("t".repeat(bytes).into());
+            host::encode_request(&request, &WireOptions::new("1").with_alphabet(alphabet))
+        };
+        let length = |sent: &str| sent.trim_end_matches('=').len();
+        let around = base64::decode(with_token(0).expose().as_bytes()).unwrap().len();
+        let longest = with_token(Reader::MAX_BYTES - around);
+        assert_eq!(length(longest.expose()), MAX_INPUT);
+        plugin::decode_input(longest.expose().as_bytes()).unwrap();
+        let longer = with_token(Reader::MAX_BYTES - around + 1);
+        assert_eq!(length(longer.expose()), MAX_INPUT + 1);
+        plugin::decode_input(longer.expose().as_bytes()).unwrap_err();
+    }
 }
 
 #[test]

@@ -5,47 +5,74 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use super::ending::{Alone, Ending};
 use super::mark::RunMark;
 use super::streams::Pipes;
 use super::{Input, RunError};
+use crate::cancel::CancelSignal;
 use crate::environment::Environment;
 use crate::program::Program;
 #[cfg(target_os = "linux")]
 use crate::supervisor::Supervisors;
 
 /// A program to start.
-#[derive(Debug)]
-pub(crate) struct Launch<'a> {
-    pub(crate) program: &'a Program,
-    pub(crate) environment: &'a Environment,
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    pub(crate) program: Arc<Program>,
+    environment: Arc<Environment>,
     /// The helpers that can start the program. `None` if the host starts the program itself.
     #[cfg(target_os = "linux")]
-    pub(crate) supervisors: Option<&'a std::sync::Arc<Supervisors>>,
+    pub(crate) supervisors: Option<Arc<Supervisors>>,
 }
 
 /// A running program, its pipes, and its unwritten input.
 type Started = (Ending, Pipes, Option<Wiped<Vec<u8>>>);
 
-impl Launch<'_> {
-    pub(super) fn start(&self, mark: RunMark, input: Input) -> Result<Started, RunError> {
+impl Launch {
+    pub(crate) fn new(program: Program, environment: Environment) -> Self {
+        Self {
+            program: Arc::new(program),
+            environment: Arc::new(environment),
+            #[cfg(target_os = "linux")]
+            supervisors: None,
+        }
+    }
+
+    /// Tells whether a start may block until a helper answers.
+    pub(crate) const fn needs_helper(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        let needs = self.supervisors.is_some();
+        #[cfg(not(target_os = "linux"))]
+        let needs = false;
+        needs
+    }
+
+    pub(super) fn start(
+        &self,
+        mark: RunMark,
+        input: Input,
+        cancel: Option<&CancelSignal>,
+    ) -> Result<Started, RunError> {
         if let Input::Argument(input) = &input
             && input.len() > Input::LONGEST_ARGUMENT
         {
             return Err(RunError::ArgumentTooLong { bytes: input.len() });
         }
         #[cfg(target_os = "linux")]
-        if let Some(supervisors) = self.supervisors {
-            return self.start_helped(supervisors, mark, input);
+        if let Some(supervisors) = &self.supervisors {
+            return self.start_helped(supervisors, mark, input, cancel);
         }
+        #[cfg(not(target_os = "linux"))]
+        let _ = cancel;
         self.start_alone(mark, input)
     }
 
     /// Starts the program in a process group of its own. Uses only what the standard library does by `posix_spawn`, so
     /// the cost does not grow with the memory of the host.
     fn start_alone(&self, mark: RunMark, input: Input) -> Result<Started, RunError> {
-        let mut command = Command::new(self.program.locate(self.environment)?);
+        let mut command = Command::new(self.program.locate(&self.environment)?);
         command.args(self.program.arguments());
         let input = match input {
             Input::Argument(input) => {
@@ -73,9 +100,10 @@ impl Launch<'_> {
     #[cfg(target_os = "linux")]
     fn start_helped(
         &self,
-        supervisors: &std::sync::Arc<Supervisors>,
+        supervisors: &Arc<Supervisors>,
         mark: RunMark,
         input: Input,
+        cancel: Option<&CancelSignal>,
     ) -> Result<Started, RunError> {
         use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -83,7 +111,7 @@ impl Launch<'_> {
 
         use super::ending::Helped;
 
-        let program = self.program.locate(self.environment)?.as_os_str();
+        let program = self.program.locate(&self.environment)?.as_os_str();
         let (argument, input) = match input {
             Input::Argument(input) => (Some(input), None),
             Input::Standard(input) => (None, Some(input)),
@@ -93,6 +121,10 @@ impl Launch<'_> {
         let own = (OsStr::new(Environment::RUN_MARK), OsStr::new(mark.as_str()));
         let order = Order::run(program, &arguments, &self.environment.iter().chain([own]));
         let supervisor = supervisors.take().map_err(|source| RunError::Start { source })?;
+        if cancel.is_some_and(CancelSignal::is_cancelled) {
+            supervisors.put_back(supervisor);
+            return Err(RunError::Cancelled);
+        }
         let ask = || {
             let (stdin, to_stdin) = std::io::pipe()?;
             let (from_stdout, stdout) = std::io::pipe()?;
@@ -107,7 +139,7 @@ impl Launch<'_> {
         };
         let pipes = ask().map_err(|source| RunError::Start { source })?;
         // A failed start is reported as the end of the run, so that no caller waits here for the start.
-        let helped = Helped::new(supervisor, std::sync::Arc::clone(supervisors), mark);
+        let helped = Helped::new(supervisor, Arc::clone(supervisors), mark);
         Ok((Ending::Helped(helped), pipes, input))
     }
 }

@@ -177,11 +177,17 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a program. Blocks only while the system loads it.
-    pub(crate) fn start(launch: &Launch<'_>, limits: Limits, input: Input) -> Result<Self, RunError> {
+    /// Starts a program. Blocks while the system loads it; with a helper, also until the helper is ready, or its time
+    /// is over. If the run is cancelled before the program starts, the program is not started.
+    pub(crate) fn start(
+        launch: &Launch,
+        limits: Limits,
+        input: Input,
+        cancel: Option<&CancelSignal>,
+    ) -> Result<Self, RunError> {
         let mark = RunMark::draw().map_err(|source| RunError::Start { source })?;
         // From here on the program is ended on every path, at the latest by the destructor of `Ending`.
-        let (ending, pipes, input) = launch.start(mark, input)?;
+        let (ending, pipes, input) = launch.start(mark, input, cancel)?;
         let started = Instant::now();
         let streams = Streams::new(pipes, input, limits.output_bytes)
             .map_err(|source| RunError::System { what: "read its output", source })?;
