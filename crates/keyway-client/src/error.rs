@@ -105,6 +105,9 @@ impl Error {
     }
 
     /// Tells whether the same call, unchanged, may succeed later.
+    ///
+    /// A write whose [`effect`](PluginError::effect) is unknown may already have been carried out. Read before you
+    /// repeat it.
     pub fn is_retryable(&self) -> bool {
         match self {
             #[cfg(feature = "locker")]
