@@ -119,6 +119,8 @@ mod items;
 mod kept_content;
 mod kept_file;
 #[cfg(all(test, unix))]
+mod kept_file_limits_tests;
+#[cfg(all(test, unix))]
 mod kept_file_tests;
 mod key_schedule;
 #[cfg(test)]
