@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_client::{
-    Change, Draft, Error, ErrorKind, MediaKind, PluginError, RemoteClass, RemoteError, SecretValue,
-    SecretVersion, Secrets,
+    Change, Draft, Error, ErrorKind, MediaKind, PluginError, RemoteClass, RemoteError, Resolution,
+    SecretValue, SecretVersion, Secrets,
 };
 use keyway_secrets::StoreError;
 use support::{Spy, Trick, spy, wait};
@@ -156,8 +156,17 @@ fn rows_that_only_a_service_gives() {
         let remote = |word| RemoteError::new(RemoteClass::NotFound).with_word(Some(word));
         spy.0.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
         assert_eq!(client.get_or("K", "d").await.unwrap().expose(), "d");
+        for word in ["environment_not_found", "project_not_found"] {
+            spy.0.next(Trick::Fail(StoreError::system("read", remote(word))));
+            assert_eq!(client.get_or("K", "d").await.unwrap_err().code(), "not_found");
+        }
+        // A missing secret is also the only failure for which a read falls back to the shared secrets.
+        client.create_environment("prod", None).await.unwrap();
+        let falling = client.in_environment("prod").with_resolution(Resolution::SharedFallback);
+        spy.0.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
+        assert_eq!(falling.get_required("K").await.unwrap().expose(), "v");
         spy.0.next(Trick::Fail(StoreError::system("read", remote("environment_not_found"))));
-        assert_eq!(client.get_or("K", "d").await.unwrap_err().code(), "not_found");
+        assert_eq!(falling.get_required("K").await.unwrap_err().code(), "not_found");
     });
 }
 

@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use keyway_secrets::{NewSecret, SecretChange, SecretName, SecretWrite, StoreError};
 
 use super::Secrets;
+use super::reading::unless_missing;
 use crate::audit::Call;
 use crate::{Bundle, BundleError, Error, Operation, Resolution, ResolvedSecret, SecretValue};
 
@@ -191,10 +192,9 @@ impl Secrets {
         }
         let mut there = HashMap::new();
         for (key, _) in bundle.iter() {
-            match self.store().get(&self.address(SecretName::new(key)?)?).await {
-                Ok(secret) => drop(there.insert(key.to_owned(), ResolvedSecret::new(secret))),
-                Err(StoreError::SecretNotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+            let found = self.store().get(&self.address(SecretName::new(key)?)?).await.map_err(Error::from);
+            if let Some(secret) = unless_missing(found)? {
+                there.insert(key.to_owned(), ResolvedSecret::new(secret));
             }
         }
         Ok(there)

@@ -119,11 +119,14 @@ impl RemoteError {
         self.body.as_ref()
     }
 
-    /// Tells whether the service answered that the secret does not exist. A missing environment does not count.
+    /// Tells whether the service answered that the secret does not exist: with the word `secret_not_found`, or one of
+    /// the older words `not_found` and `not_found_error`. Another missing object does not count, nor does an answer
+    /// without a word, which may come from a proxy (decision H335).
     ///
     /// A missing secret is the only failure for which a client returns a default value (decisions L2, L5).
     pub fn is_secret_not_found(&self) -> bool {
-        self.class == RemoteClass::NotFound && self.word() != Some("environment_not_found")
+        self.class == RemoteClass::NotFound
+            && matches!(self.word(), Some("secret_not_found" | "not_found" | "not_found_error"))
     }
 }
 
