@@ -35,6 +35,7 @@ pub struct RemoteError {
     retryable: bool,
     retry_after: Option<Duration>,
     body: Option<RedactedBody>,
+    had_no_effect: bool,
 }
 
 impl RemoteError {
@@ -47,6 +48,7 @@ impl RemoteError {
             retryable: class.kind(None).is_retryable(),
             retry_after: None,
             body: None,
+            had_no_effect: false,
         }
     }
 
@@ -128,6 +130,12 @@ impl RemoteError {
         self.class == RemoteClass::NotFound
             && matches!(self.word(), Some("secret_not_found" | "not_found" | "not_found_error"))
     }
+
+    /// Records that the store knows that the call had no effect.
+    pub(crate) fn without_effect(mut self) -> Self {
+        self.had_no_effect = true;
+        self
+    }
 }
 
 impl fmt::Display for RemoteError {
@@ -147,9 +155,11 @@ impl PluginError for RemoteError {
         self.class.kind(self.retry_after)
     }
 
-    /// Returns an unknown effect if the answer was lost, because the service may have carried out the request.
+    /// Returns an unknown effect if the answer was lost, because the service may have carried out the request. The store
+    /// may know better: then there was no effect.
     fn effect(&self) -> Effect {
         match self.kind() {
+            _ if self.had_no_effect => Effect::None,
             ErrorKind::Unavailable { .. }
             | ErrorKind::Internal
             | ErrorKind::Program
