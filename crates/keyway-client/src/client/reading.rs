@@ -166,17 +166,18 @@ impl Secrets {
             Ok(address) => address,
             Err(error) => return call.end(Err(error)),
         };
-        let error = match self.store().get(&address).await {
+        match self.store().get(&address).await {
             Ok(secret) => {
                 let layer = layer_of(&secret.header);
                 return call.end_in(layer, take(secret));
             }
-            Err(error) => Error::from(error),
-        };
-        if !(self.falls_back() && error.is_secret_not_found()) {
-            return call.end(Err(error));
+            Err(error) => {
+                let error = Error::from(error);
+                if !(self.falls_back() && error.is_secret_not_found()) {
+                    return call.end(Err(error));
+                }
+            }
         }
-        drop(error);
         match Box::pin(self.shared_secret(address)).await {
             Ok(secret) => call.end_in(Layer::Shared, take(secret)),
             Err(error) => call.end(Err(error)),
