@@ -155,8 +155,8 @@ impl PluginError for RemoteError {
         self.class.kind(self.retry_after)
     }
 
-    /// Returns an unknown effect if the answer was lost, because the service may have carried out the request. The store
-    /// may know better: then there was no effect.
+    /// Returns an unknown effect if the answer was lost, because the service may have carried out the request, unless
+    /// the store knows that there was no effect.
     fn effect(&self) -> Effect {
         match self.kind() {
             _ if self.had_no_effect => Effect::None,

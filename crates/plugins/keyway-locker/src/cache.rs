@@ -18,8 +18,8 @@ use crate::kept_file::{KeptFile, Locked, MAX_ANSWERS, Seen};
 /// The maximum number of bytes that are kept without a cache file. If the kept answers and a new one would exceed this
 /// limit together, those that are too old are dropped first, and all of them if that is not enough.
 const MAX_BYTES: usize = 64 << 20;
-/// The number of bytes that an answer takes in addition to its path and its body: about this much in memory, and less in
-/// the file.
+/// The number of bytes that an answer takes in addition to its path and its body: about this much in memory, and less
+/// in the file.
 const OVERHEAD: usize = 128;
 
 /// The time for which a write waits for another process that holds the lock of the file.
@@ -175,8 +175,8 @@ impl Cache {
         kept.is_unsaved = true;
     }
 
-    /// Drops the answers that are too old to be returned. In a file, these are the ones that are too old for every store,
-    /// because other processes may accept older answers.
+    /// Drops the answers that are too old to be returned. In a file, these are the ones that are too old for every
+    /// store, because other processes may accept older answers.
     fn drop_old(&self, kept: &mut Kept) {
         let longest = Duration::from_secs(LockerConfiguration::LONGEST_AGE.into());
         let age = if self.file.is_some() { longest } else { self.max_age };
@@ -259,8 +259,8 @@ impl Cache {
         (is_usable, now)
     }
 
-    /// Returns the time. If the clock has gone back, drops all answers and the profile: when the clock reaches their times
-    /// again, they would wrongly seem recent.
+    /// Returns the time. If the clock has gone back, drops all answers and the profile: when the clock reaches their
+    /// times again, they would wrongly seem recent.
     fn check_clock(&self, kept: &mut Kept) -> Timestamp {
         let now = self.clock.now();
         if kept.newest.max(kept.profile_at) > now {

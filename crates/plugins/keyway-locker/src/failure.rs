@@ -118,8 +118,8 @@ impl Failure {
     }
 
     /// Returns the error of an operation that writes. The effect is unknown if the request may have reached the service
-    /// but there is no usable answer, and after a status of 500 or more. Then the same call must not be repeated, because
-    /// it could overwrite a value that another writer has stored since.
+    /// but there is no usable answer, and after a status of 500 or more. Then the same call must not be repeated,
+    /// because it could overwrite a value that another writer has stored since.
     pub(crate) fn of_write(self, what: &'static str) -> StoreError {
         match self {
             Self::Unreached { .. } => unavailable(RemoteError::new(RemoteClass::Connection)),
