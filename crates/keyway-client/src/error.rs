@@ -105,6 +105,9 @@ impl Error {
     }
 
     /// Tells whether the same call, unchanged, may succeed later.
+    ///
+    /// A write whose [`effect`](PluginError::effect) is unknown may already have been carried out. Read before you
+    /// repeat it.
     pub fn is_retryable(&self) -> bool {
         match self {
             #[cfg(feature = "locker")]
@@ -201,7 +204,8 @@ impl From<StoreError> for Error {
             #[cfg(feature = "locker")]
             StoreError::Unavailable { what, retry_after, source: Some(source) } => {
                 match source.downcast::<RemoteError>() {
-                    Ok(remote) => Self::Remote(remote),
+                    // This error of a store means that the call had no effect.
+                    Ok(remote) => remote.without_effect().into(),
                     Err(source) => {
                         Self::Store(StoreError::Unavailable { what, retry_after, source: Some(source) })
                     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_client::{
-    Change, Draft, Error, ErrorKind, MediaKind, PluginError, RemoteClass, RemoteError, SecretValue,
-    SecretVersion, Secrets,
+    Change, Draft, Error, ErrorKind, MediaKind, PluginError, RemoteClass, RemoteError, Resolution,
+    SecretValue, SecretVersion, Secrets,
 };
+use keyway_core::Effect;
 use keyway_secrets::StoreError;
 use support::{Spy, Trick, spy, wait};
 
@@ -139,9 +140,20 @@ fn rows_that_only_a_service_gives() {
                 spy.0.next(Trick::Fail(store_error));
                 let error = client.retrieve("K").await.unwrap_err();
                 assert_eq!((error.code(), error.http_status()), (code, status));
-                assert!(matches!(&error, Error::Remote(kept) if **kept == remote), "{error:?}");
+                assert!(matches!(&error, Error::Remote(kept) if kept.class() == class), "{error:?}");
             }
         }
+        // A store that says that a call had no effect knows better than the error of its service.
+        let lost = RemoteError::new(RemoteClass::Connection);
+        let unreached = StoreError::Unavailable {
+            what: "the service",
+            retry_after: None,
+            source: Some(Box::new(lost.clone())),
+        };
+        assert_eq!(Error::from(unreached).effect(), Effect::None);
+        assert_eq!(Error::from(StoreError::system("write", lost)).effect(), Effect::Unknown);
+        let refused = StoreError::system("write", RemoteError::new(RemoteClass::Validation));
+        assert_eq!(Error::from(refused).effect(), Effect::None);
         let wait = Duration::from_secs(7);
         spy.0.next(Trick::Fail(StoreError::Unavailable {
             what: "the service",
@@ -156,8 +168,17 @@ fn rows_that_only_a_service_gives() {
         let remote = |word| RemoteError::new(RemoteClass::NotFound).with_word(Some(word));
         spy.0.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
         assert_eq!(client.get_or("K", "d").await.unwrap().expose(), "d");
+        for word in ["environment_not_found", "project_not_found"] {
+            spy.0.next(Trick::Fail(StoreError::system("read", remote(word))));
+            assert_eq!(client.get_or("K", "d").await.unwrap_err().code(), "not_found");
+        }
+        // A missing secret is also the only failure for which a read falls back to the shared secrets.
+        client.create_environment("prod", None).await.unwrap();
+        let falling = client.in_environment("prod").with_resolution(Resolution::SharedFallback);
+        spy.0.next(Trick::Fail(StoreError::system("read", remote("secret_not_found"))));
+        assert_eq!(falling.get_required("K").await.unwrap().expose(), "v");
         spy.0.next(Trick::Fail(StoreError::system("read", remote("environment_not_found"))));
-        assert_eq!(client.get_or("K", "d").await.unwrap_err().code(), "not_found");
+        assert_eq!(falling.get_required("K").await.unwrap_err().code(), "not_found");
     });
 }
 

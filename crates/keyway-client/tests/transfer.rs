@@ -4,10 +4,14 @@ mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use keyway_client::{Bundle, BundleError, Error, Resolution, SecretValue, Secrets};
 use keyway_secrets::seal::{Key, KeyRing};
-use keyway_secrets::{SecretAddress, SecretName, StoreError};
+use keyway_secrets::{
+    Capabilities, Layered, ListQuery, SecretAddress, SecretName, SecretPage, SecretStore, SecretStoreLayer,
+    StoreError,
+};
 use keyway_storage::{Fault, FaultyStorage, Memory, Storage};
 use support::{Spy, Trick, spy, wait};
 
@@ -160,6 +164,48 @@ fn an_import_that_died_anywhere_says_what_is_left_and_writes_nothing_twice() {
                 assert_eq!(header.version.unwrap().number(), version, "{key} was written twice, or never");
             }
         }
+    });
+}
+
+/// A store that lists secrets as it kept them before another writer changed them all to another value.
+#[derive(Debug)]
+struct Stale {
+    service: Arc<dyn SecretStore>,
+    kept: &'static str,
+}
+
+impl SecretStoreLayer for Stale {
+    type Inner = dyn SecretStore;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.service
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = self.service.capabilities().stale_for(Duration::from_secs(600));
+        capabilities.versions = false;
+        capabilities
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
+        let mut page = self.service.list(query).await?;
+        for listed in &mut page.secrets {
+            (listed.header.version, listed.value) = (None, Some(SecretValue::text(self.kept)));
+        }
+        Ok(page)
+    }
+}
+
+#[test]
+fn an_import_writes_what_only_seems_equal() {
+    wait(async {
+        let service = support::store().await;
+        let client = Secrets::new(Arc::clone(&service));
+        client.create("A", "x").await.unwrap();
+        let stale = Secrets::new(Arc::new(Layered(Stale { service, kept: "old" })));
+        let plan = stale.import(&bundle(&[("A", "old")])).await.unwrap();
+        assert_eq!(client.get_required("A").await.unwrap().expose(), "old");
+        assert_eq!((plan.changed, plan.unchanged), (vec!["A".to_owned()], vec![]));
     });
 }
 

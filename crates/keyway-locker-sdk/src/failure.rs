@@ -101,7 +101,6 @@ impl Failure {
     fn of_class(class: RemoteClass, kind: ErrorKind) -> Self {
         match class {
             RemoteClass::Connection => Self::Network,
-            RemoteClass::NotFound => Self::SecretNotFound,
             RemoteClass::AlreadyExists => Self::AlreadyExists,
             RemoteClass::ResponseTooLarge => Self::AnswerTooLarge,
             _ => Self::of_kind(kind),
@@ -117,7 +116,7 @@ impl Failure {
             ErrorKind::Conflict => Self::Conflict,
             ErrorKind::Invalid | ErrorKind::Unsupported => Self::Validation,
             ErrorKind::Unavailable { .. } | ErrorKind::DeadlineExceeded => Self::Unavailable,
-            // A missing store must not look like a missing secret, for which the SDKs return a default (decision L5).
+            // A missing store, or project of a service, must not look like a missing secret, for which the SDKs return a default (decision L5).
             ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::WrongKey | ErrorKind::Incompatible => {
                 Self::Database
             }
@@ -138,8 +137,10 @@ impl From<&Error> for Failure {
             Error::EnvironmentNotFound { .. } => Self::EnvironmentNotFound,
             Error::Store(StoreError::SecretExists { .. }) => Self::SecretExists,
             Error::Store(StoreError::EnvironmentExists { .. }) => Self::EnvironmentExists,
+            Error::Remote(remote) if remote.is_secret_not_found() => Self::SecretNotFound,
             Error::Remote(remote)
-                if !remote.is_secret_not_found() && remote.class() == RemoteClass::NotFound =>
+                if remote.class() == RemoteClass::NotFound
+                    && remote.word() == Some("environment_not_found") =>
             {
                 Self::EnvironmentNotFound
             }
@@ -202,7 +203,9 @@ mod tests {
     #[test]
     fn failures_of_a_service_keep_their_meaning() {
         for (class, word, failure) in [
-            (RemoteClass::NotFound, None, Failure::SecretNotFound),
+            (RemoteClass::NotFound, Some("secret_not_found"), Failure::SecretNotFound),
+            (RemoteClass::NotFound, Some("project_not_found"), Failure::Database),
+            (RemoteClass::NotFound, None, Failure::Database),
             (RemoteClass::NotFound, Some("environment_not_found"), Failure::EnvironmentNotFound),
             (RemoteClass::Authentication, None, Failure::Unauthorized),
             (RemoteClass::PermissionDenied, None, Failure::Forbidden),

@@ -166,15 +166,17 @@ impl Secrets {
             Ok(address) => address,
             Err(error) => return call.end(Err(error)),
         };
-        let error = match self.store().get(&address).await {
+        match self.store().get(&address).await {
             Ok(secret) => {
                 let layer = layer_of(&secret.header);
                 return call.end_in(layer, take(secret));
             }
-            Err(error) => error,
-        };
-        if !(self.falls_back() && matches!(error, StoreError::SecretNotFound { .. })) {
-            return call.end(Err(error.into()));
+            Err(error) => {
+                let error = Error::from(error);
+                if !(self.falls_back() && error.is_secret_not_found()) {
+                    return call.end(Err(error));
+                }
+            }
         }
         match Box::pin(self.shared_secret(address)).await {
             Ok(secret) => call.end_in(Layer::Shared, take(secret)),
@@ -186,12 +188,12 @@ impl Secrets {
     async fn shared_secret(&self, address: SecretAddress) -> Result<Secret, Error> {
         let SecretAddress { environment, name } = address;
         let shared = SecretAddress::shared(name);
-        match self.store().get(&shared).await {
-            Err(StoreError::SecretNotFound { .. }) => {
-                Err(Error::SecretNotFound { key: shared.name, environment, shared_too: true })
-            }
-            other => Ok(other?),
-        }
+        let found = self.store().get(&shared).await.map_err(Error::from);
+        unless_missing(found)?.ok_or(Error::SecretNotFound {
+            key: shared.name,
+            environment,
+            shared_too: true,
+        })
     }
 
     pub(super) async fn secrets_here(&self) -> Result<Vec<ResolvedSecret>, Error> {
@@ -264,7 +266,8 @@ fn with_value(listed: ListedSecret) -> Result<ResolvedSecret, Error> {
     }
 }
 
-fn unless_missing<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+/// Turns the error of a missing secret, and no other, into `None`.
+pub(super) fn unless_missing<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.is_secret_not_found() => Ok(None),

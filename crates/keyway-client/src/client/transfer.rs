@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use keyway_secrets::{NewSecret, SecretChange, SecretName, SecretWrite, StoreError};
 
 use super::Secrets;
+use super::reading::unless_missing;
 use crate::audit::Call;
 use crate::{Bundle, BundleError, Error, Operation, Resolution, ResolvedSecret, SecretValue};
 
@@ -16,7 +17,8 @@ use crate::{Bundle, BundleError, Error, Operation, Resolution, ResolvedSecret, S
 pub struct ImportPlan {
     /// The keys that do not exist yet.
     pub created: Vec<String>,
-    /// The keys that exist with another value.
+    /// The keys that exist with another value. If the store is not
+    /// [`immediate`](keyway_secrets::Capabilities::immediate), all keys that exist.
     pub changed: Vec<String>,
     /// The keys that have the same value already. They are not written.
     pub unchanged: Vec<String>,
@@ -65,7 +67,8 @@ impl Secrets {
     /// Writes the secrets of a bundle into the client's layer, and returns what it did.
     ///
     /// It creates missing secrets, changes secrets that have another value, leaves equal secrets alone, and deletes
-    /// nothing.
+    /// nothing. A store that is not [`immediate`](keyway_secrets::Capabilities::immediate) may return a value that
+    /// another writer has replaced since, so the import also writes the secrets that seem equal there.
     ///
     /// It checks all keys of the bundle and compares them with the store before it writes anything.
     /// The store may still refuse a value, for its size for example, when it is written. A secret
@@ -81,9 +84,10 @@ impl Secrets {
     ///
     /// A failure is [`ImportInterrupted`](Error::ImportInterrupted), which names the progress. Nothing of the failed
     /// batch was written, unless the error leaves that open. After a crash [`plan_import`](Self::plan_import) of the
-    /// same bundle returns the remaining work. An import is complete when the plan creates and changes nothing. A
-    /// second import writes only what is missing, and nothing twice. Like every import, it also overwrites changes that
-    /// others made after the first import.
+    /// same bundle returns the remaining work. An import is complete when it returns
+    /// without an error, or when the plan creates and changes nothing. A second import writes only what is missing, and
+    /// nothing twice, if the store is immediate. Like every import, it also overwrites changes that others made after
+    /// the first import.
     ///
     /// # Errors
     /// As [`plan_import`](Self::plan_import), and
@@ -154,6 +158,7 @@ impl Secrets {
                 .map_err(|reason| BundleError::Key { key: key.escape_debug().to_string(), reason })?;
         }
         let there = self.those_there(bundle).await?;
+        let is_certain = self.store().capabilities().immediate();
         let (mut plan, mut writes) = (ImportPlan::default(), Vec::new());
         for (key, text) in bundle.iter() {
             let address = self.address(SecretName::new(key)?)?;
@@ -163,7 +168,7 @@ impl Secrets {
                     plan.created.push(key.to_owned());
                     writes.push(SecretWrite::Create(NewSecret::new(address, value)));
                 }
-                Some(old) if old.expose_text() == Some(text.expose()) => {
+                Some(old) if is_certain && old.expose_text() == Some(text.expose()) => {
                     plan.unchanged.push(key.to_owned());
                 }
                 Some(old) => {
@@ -191,10 +196,9 @@ impl Secrets {
         }
         let mut there = HashMap::new();
         for (key, _) in bundle.iter() {
-            match self.store().get(&self.address(SecretName::new(key)?)?).await {
-                Ok(secret) => drop(there.insert(key.to_owned(), ResolvedSecret::new(secret))),
-                Err(StoreError::SecretNotFound { .. }) => {}
-                Err(error) => return Err(error.into()),
+            let found = self.store().get(&self.address(SecretName::new(key)?)?).await.map_err(Error::from);
+            if let Some(secret) = unless_missing(found)? {
+                there.insert(key.to_owned(), ResolvedSecret::new(secret));
             }
         }
         Ok(there)

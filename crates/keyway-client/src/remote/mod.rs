@@ -35,6 +35,7 @@ pub struct RemoteError {
     retryable: bool,
     retry_after: Option<Duration>,
     body: Option<RedactedBody>,
+    had_no_effect: bool,
 }
 
 impl RemoteError {
@@ -47,6 +48,7 @@ impl RemoteError {
             retryable: class.kind(None).is_retryable(),
             retry_after: None,
             body: None,
+            had_no_effect: false,
         }
     }
 
@@ -119,11 +121,20 @@ impl RemoteError {
         self.body.as_ref()
     }
 
-    /// Tells whether the service answered that the secret does not exist. A missing environment does not count.
+    /// Tells whether the service answered that the secret does not exist: with the word `secret_not_found`, or one of
+    /// the older words `not_found` and `not_found_error`. Another missing object does not count, nor does an answer
+    /// without a word, which may come from a proxy (decision H335).
     ///
     /// A missing secret is the only failure for which a client returns a default value (decisions L2, L5).
     pub fn is_secret_not_found(&self) -> bool {
-        self.class == RemoteClass::NotFound && self.word() != Some("environment_not_found")
+        self.class == RemoteClass::NotFound
+            && matches!(self.word(), Some("secret_not_found" | "not_found" | "not_found_error"))
+    }
+
+    /// Records that the store knows that the call had no effect.
+    pub(crate) fn without_effect(mut self) -> Self {
+        self.had_no_effect = true;
+        self
     }
 }
 
@@ -144,9 +155,11 @@ impl PluginError for RemoteError {
         self.class.kind(self.retry_after)
     }
 
-    /// Returns an unknown effect if the answer was lost, because the service may have carried out the request.
+    /// Returns an unknown effect if the answer was lost, because the service may have carried out the request, unless
+    /// the store knows that there was no effect.
     fn effect(&self) -> Effect {
         match self.kind() {
+            _ if self.had_no_effect => Effect::None,
             ErrorKind::Unavailable { .. }
             | ErrorKind::Internal
             | ErrorKind::Program

@@ -97,7 +97,11 @@ fn only_a_missing_secret_is_one() {
     let missing = |kind| RpcError { code: -32004, kind, retryable: false, retry_after: None }.to_error();
     assert!(missing("secret_not_found").is_secret_not_found());
     assert!(missing("not_found_error").is_secret_not_found());
-    assert!(!missing("environment_not_found").is_secret_not_found());
+    assert!(object(Some(404), Some("not_found")).is_secret_not_found());
+    for other in ["environment_not_found", "project_not_found", "future_kind", "route_not_found", "A B"] {
+        assert!(!missing(other).is_secret_not_found(), "{other}");
+    }
+    assert!(!object(Some(404), None).is_secret_not_found());
     assert!(!object(Some(403), Some("permission_denied")).is_secret_not_found());
 }
 

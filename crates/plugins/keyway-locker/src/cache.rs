@@ -6,24 +6,29 @@
 //! share the answers in it (decision H282).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyway_core::{Clock, Timestamp, Wiped};
 use keyway_secrets::StoreError;
 
 use crate::configuration::LockerConfiguration;
 use crate::kept_content::{Answers, Content, Generation};
-use crate::kept_file::{KeptFile, MAX_ANSWERS, Seen};
+use crate::kept_file::{KeptFile, Locked, MAX_ANSWERS, Seen};
 
 /// The maximum number of bytes that are kept without a cache file. If the kept answers and a new one would exceed this
-/// limit together, all kept answers are dropped first.
+/// limit together, those that are too old are dropped first, and all of them if that is not enough.
 const MAX_BYTES: usize = 64 << 20;
+/// The number of bytes that an answer takes in addition to its path and its body: about this much in memory, and less
+/// in the file.
+const OVERHEAD: usize = 128;
 
 /// The time for which a write waits for another process that holds the lock of the file.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The time for which a read waits for that lock. A read needs no file, and a process that was stopped may hold the
-/// lock for ever.
+/// The time for which a read waits for that lock before it saves answers. A read needs no file, and a process that was
+/// stopped may hold the lock for ever.
 const BRIEFLY: Duration = Duration::from_millis(200);
+/// The time without another attempt to save answers, after one that failed (decision H334).
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// The answer to a read.
 pub(crate) type Body = Arc<Wiped<Vec<u8>>>;
@@ -43,7 +48,10 @@ pub(crate) struct Cache {
 #[derive(Debug, Default)]
 struct Kept {
     answers: Answers,
+    /// The number of bytes that the answers take, as [`size`] counts them.
     bytes: usize,
+    /// The latest time at which the read of a kept answer began, or a later time.
+    newest: Timestamp,
     /// The number of times that all answers were dropped because they may be too old.
     drops: u64,
     /// The time at which the last read of the profile began.
@@ -52,6 +60,8 @@ struct Kept {
     seen: Option<Seen>,
     generation: Option<Generation>,
     is_unsaved: bool,
+    /// The time until which no call tries to save, because another one tries, or has failed.
+    paused_until: Option<Instant>,
     /// Whether the answers in the file must be dropped before the file is read or written again.
     must_forget: bool,
 }
@@ -118,36 +128,27 @@ impl Cache {
     /// beginning of a new read as the error.
     pub(crate) fn find(&self, path: &str) -> Result<(Body, Begun), Begun> {
         let mut kept = self.kept();
-        let is_usable = self.refresh(&mut kept);
-        let now = self.clock.now();
+        let (is_usable, now) = self.refresh(&mut kept);
         match kept.answers.get(path) {
             Some((at, body)) if is_usable && is_fresh(*at, now, self.accepted) => {
-                return Ok((Arc::clone(body), Begun { at: *at, drops: kept.drops }));
+                Ok((Arc::clone(body), Begun { at: *at, drops: kept.drops }))
             }
-            // The clock has gone back. When it reaches the time of the answer again, the answer would wrongly seem
-            // recent, so all answers are dropped.
-            Some((at, _)) if *at > now => {
-                kept.drop_all();
-                kept.must_forget = self.file.is_some();
-                self.refresh(&mut kept);
-            }
-            _ => {}
+            _ => Err(Begun { at: now, drops: kept.drops }),
         }
-        Err(Begun { at: now, drops: kept.drops })
     }
 
     /// Begins a read without a look at the kept answers.
     pub(crate) fn begin(&self) -> Begun {
         let mut kept = self.kept();
-        self.refresh(&mut kept);
-        Begun { at: self.clock.now(), drops: kept.drops }
+        let (_, now) = self.refresh(&mut kept);
+        Begun { at: now, drops: kept.drops }
     }
 
     /// Tells whether no answers were dropped since a read began. Returns `false`, too, as long as the file cannot be
     /// written although its answers must be dropped.
     pub(crate) fn is_current(&self, begun: Begun) -> bool {
         let mut kept = self.kept();
-        self.refresh(&mut kept) && kept.drops == begun.drops
+        self.refresh(&mut kept).0 && kept.drops == begun.drops
     }
 
     /// Tells whether the answer to a read is recent enough to be returned again.
@@ -159,41 +160,62 @@ impl Cache {
     /// may be older than a write.
     pub(crate) fn keep(&self, path: &str, begun: Begun, body: &Body) {
         let most = if self.file.is_some() { MAX_ANSWERS } else { MAX_BYTES };
+        let size = size(path, body);
         let mut kept = self.kept();
-        if self.max_age.is_zero() || kept.drops != begun.drops || body.len() > most {
+        if self.max_age.is_zero() || kept.drops != begun.drops || size > most {
             return;
         }
-        if kept.bytes + body.len() > most {
+        if kept.bytes + size > most {
+            self.drop_old(&mut kept);
+        }
+        if kept.bytes + size > most {
             kept.clear();
         }
         kept.insert(path.to_owned(), begun.at, Arc::clone(body));
         kept.is_unsaved = true;
     }
 
+    /// Drops the answers that are too old to be returned. In a file, these are the ones that are too old for every
+    /// store, because other processes may accept older answers.
+    fn drop_old(&self, kept: &mut Kept) {
+        let longest = Duration::from_secs(LockerConfiguration::LONGEST_AGE.into());
+        let age = if self.file.is_some() { longest } else { self.max_age };
+        let now = self.clock.now();
+        kept.answers.retain(|_, (at, _)| is_fresh(*at, now, age));
+        kept.bytes = kept.answers.iter().map(|(path, (_, body))| size(path, body)).sum();
+    }
+
     /// Writes the file, if there is one and there are unsaved answers. If the file cannot be written, this is logged,
     /// and the answers stay in memory.
     pub(crate) fn save(&self) {
+        let Some(file) = &self.file else { return };
         let mut kept = self.kept();
-        let Some(file) = self.file.as_ref().filter(|_| kept.is_unsaved && !kept.must_forget) else { return };
-        if let Err(error) = self.save_in(file, &mut kept) {
+        let started = Instant::now();
+        if !kept.is_unsaved || kept.must_forget || kept.paused_until.is_some_and(|until| started < until) {
+            return;
+        }
+        // Another call that saves meanwhile would wait for the same lock. What it kept is saved by this call, which
+        // takes the mutex again only when it has the lock.
+        kept.paused_until = Some(started + PAUSE);
+        drop(kept);
+        let locked = file.lock(BRIEFLY);
+        let mut kept = self.kept();
+        kept.paused_until = None;
+        if let Err(error) = locked.and_then(|locked| self.save_in(file, locked, &mut kept)) {
+            kept.paused_until = Some(Instant::now() + PAUSE);
             tracing::warn!("answers are kept in memory only: {error}");
         }
     }
 
-    fn save_in(&self, file: &KeptFile, kept: &mut Kept) -> Result<(), StoreError> {
-        let locked = file.lock(BRIEFLY)?;
-        if !file.is_at(kept.seen.as_ref()) {
+    fn save_in(&self, file: &KeptFile, locked: Locked, kept: &mut Kept) -> Result<(), StoreError> {
+        if !kept.must_forget && !file.is_at(kept.seen.as_ref()) {
             kept.adopt(file.load());
         }
-        let longest = Duration::from_secs(LockerConfiguration::LONGEST_AGE.into());
-        let now = self.clock.now();
-        kept.retain(|at| is_fresh(at, now, longest));
-        if kept.profile_at > now {
-            kept.profile_at = Timestamp::default();
+        self.check_clock(kept);
+        if kept.must_forget {
+            return empty(file, locked, kept);
         }
-        if kept.bytes > MAX_ANSWERS {
-            kept.clear();
-        }
+        self.drop_old(kept);
         let generation = kept.generation.map_or_else(drawn, Ok)?;
         kept.seen = file.replace(locked, &generation, kept.profile_at, &kept.answers)?;
         (kept.generation, kept.is_unsaved) = (Some(generation), false);
@@ -201,29 +223,52 @@ impl Cache {
     }
 
     /// Drops all answers, including those that other processes keep in the file. A write through this store calls this
-    /// function before and after its request.
+    /// function before and after its request. While it waits for the lock of the file, other threads can read.
     ///
     /// # Errors
     /// [`StoreError::NotReady`] if the file cannot be written durably. Until it can, no answers are read from it.
     pub(crate) fn forget(&self) -> Result<(), StoreError> {
         let mut kept = self.kept();
-        if let Some(file) = &self.file {
-            return forget_in(file, &mut kept, PATIENCE);
-        }
         kept.drop_all();
-        Ok(())
+        let Some(file) = &self.file else { return Ok(()) };
+        kept.must_forget = true;
+        drop(kept);
+        let locked = file.lock(PATIENCE)?;
+        empty(file, locked, &mut self.kept())
     }
 
-    /// Reads the file again if another process replaced it. Tells whether the kept answers may be used.
-    fn refresh(&self, kept: &mut Kept) -> bool {
-        let Some(file) = &self.file else { return true };
-        if kept.must_forget {
-            return forget_in(file, kept, BRIEFLY).is_ok();
-        }
-        if !file.is_at(kept.seen.as_ref()) {
+    /// Reads the file again if another process replaced it, and drops all answers if the clock has gone back. Tells
+    /// whether the kept answers may be used, and the time.
+    ///
+    /// The caller holds the mutex, so this function never waits for the lock of the file.
+    fn refresh(&self, kept: &mut Kept) -> (bool, Timestamp) {
+        if let Some(file) = &self.file
+            && !kept.must_forget
+            && !file.is_at(kept.seen.as_ref())
+        {
             kept.adopt(file.load());
         }
-        true
+        // The time is read after the file, so an answer that another process has just kept is not from the future.
+        let now = self.check_clock(kept);
+        let is_usable = match &self.file {
+            Some(file) if kept.must_forget => {
+                file.lock(Duration::ZERO).and_then(|locked| empty(file, locked, kept)).is_ok()
+            }
+            _ => true,
+        };
+        (is_usable, now)
+    }
+
+    /// Returns the time. If the clock has gone back, drops all answers and the profile: when the clock reaches their
+    /// times again, they would wrongly seem recent.
+    fn check_clock(&self, kept: &mut Kept) -> Timestamp {
+        let now = self.clock.now();
+        if kept.newest.max(kept.profile_at) > now {
+            kept.drop_all();
+            kept.profile_at = Timestamp::default();
+            kept.must_forget = self.file.is_some();
+        }
+        now
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -231,13 +276,20 @@ impl Cache {
     }
 }
 
-fn forget_in(file: &KeptFile, kept: &mut Kept, patience: Duration) -> Result<(), StoreError> {
+/// Drops all answers, and those in the locked file.
+fn empty(file: &KeptFile, locked: Locked, kept: &mut Kept) -> Result<(), StoreError> {
     kept.drop_all();
     kept.must_forget = true;
     let generation = drawn()?;
-    kept.seen = file.replace(file.lock(patience)?, &generation, kept.profile_at, &kept.answers)?;
+    kept.seen = file.replace(locked, &generation, kept.profile_at, &kept.answers)?;
     (kept.generation, kept.must_forget, kept.is_unsaved) = (Some(generation), false, false);
+    kept.paused_until = None;
     Ok(())
+}
+
+/// Returns the number of bytes that an answer counts for in the limits.
+fn size(path: &str, body: &Body) -> usize {
+    OVERHEAD + path.len() + body.len()
 }
 
 fn drawn() -> Result<Generation, StoreError> {
@@ -254,19 +306,16 @@ impl Kept {
     /// Makes room. Answers that were read already stay valid.
     fn clear(&mut self) {
         self.answers.clear();
-        self.bytes = 0;
+        (self.bytes, self.newest) = (0, Timestamp::default());
     }
 
     fn insert(&mut self, path: String, at: Timestamp, body: Body) {
-        self.bytes += body.len();
+        self.newest = self.newest.max(at);
+        self.bytes += size(&path, &body);
+        let fixed = OVERHEAD + path.len();
         if let Some((_, earlier)) = self.answers.insert(path, (at, body)) {
-            self.bytes -= earlier.len();
+            self.bytes -= fixed + earlier.len();
         }
-    }
-
-    fn retain(&mut self, is_kept: impl Fn(Timestamp) -> bool) {
-        self.answers.retain(|_, (at, _)| is_kept(*at));
-        self.bytes = self.answers.values().map(|(_, body)| body.len()).sum();
     }
 
     /// Adds the content of the file to the answers in memory. If another process has dropped all answers, the answers
@@ -284,6 +333,10 @@ impl Kept {
             if self.answers.get(&path).is_none_or(|(own, _)| *own < at) {
                 self.insert(path, at, body);
             }
+        }
+        // Other processes may have replaced the answers of the file often since this cache adopted some of them.
+        if self.bytes > MAX_ANSWERS {
+            self.clear();
         }
     }
 }
@@ -341,7 +394,7 @@ mod tests {
         for path in ["a", "a", "b", "c", "d"] {
             cache.keep(path, begun, &body(MAX_BYTES / 3));
             let kept = cache.kept();
-            let sum: usize = kept.answers.values().map(|(_, body)| body.len()).sum();
+            let sum: usize = kept.answers.iter().map(|(path, (_, body))| size(path, body)).sum();
             assert_eq!(sum, kept.bytes);
             assert!(sum <= MAX_BYTES);
             drop(kept);
@@ -349,6 +402,17 @@ mod tests {
             assert!(cache.is_current(begun));
         }
         assert!(cache.find("d").is_ok() && cache.find("a").is_err());
+    }
+
+    #[test]
+    fn what_is_too_old_makes_room_first() {
+        let (cache, clock) = cache(9);
+        let half = body(MAX_BYTES / 2 - 1000);
+        for (now, path) in [(0, "a"), (5000, "b"), (10_000, "c")] {
+            clock.set(now);
+            cache.keep(path, cache.begin(), &half);
+        }
+        assert!(cache.find("a").is_err() && cache.find("b").is_ok() && cache.find("c").is_ok());
     }
 
     proptest! {

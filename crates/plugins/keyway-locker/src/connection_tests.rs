@@ -30,6 +30,8 @@ fn credentials_come_from_a_file_that_only_its_owner_may_read() {
     let store = || open(json!({"credentials_file": file, "api_base": service.base()}), Resources::new());
     let missing = refused(&*store());
     assert!(matches!(missing, StoreError::NotReady { .. }), "{missing:?}");
+    let message = missing.to_string();
+    assert!(message.contains(file.to_str().unwrap()) && !message.contains("LOCKER_"), "{message}");
 
     let key = vectors::parameters()["input"]["secret_access_key_b64"].as_str().unwrap().to_owned();
     let text = format!("access_key_id=0f8fad5b-d9cb-469f-a165-70867728950e\nsecret_access_key={key}\n");

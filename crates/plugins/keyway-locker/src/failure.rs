@@ -118,12 +118,13 @@ impl Failure {
     }
 
     /// Returns the error of an operation that writes. The effect is unknown if the request may have reached the service
-    /// but there is no usable answer, and after a status of 500 or more.
+    /// but there is no usable answer, and after a status of 500 or more. Then the same call must not be repeated,
+    /// because it could overwrite a value that another writer has stored since.
     pub(crate) fn of_write(self, what: &'static str) -> StoreError {
         match self {
             Self::Unreached { .. } => unavailable(RemoteError::new(RemoteClass::Connection)),
             Self::Refused(refusal) if refusal.status >= 500 => {
-                StoreError::system(what, refusal.into_remote())
+                StoreError::system(what, refusal.into_remote().with_retry(false, None))
             }
             Self::Refused(refusal) => refused(refusal, what),
             unknown => StoreError::Indeterminate { what, source: Box::new(unknown) },

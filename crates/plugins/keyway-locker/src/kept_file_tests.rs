@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use keyway_client::Credentials;
 use keyway_core::{Clock, Resources, SecretValue, SystemClock, Wiped};
-use keyway_files::{Rights, SharedFile};
 use keyway_secrets::{AcceptedAge, ListQuery, NewSecret, StoreError};
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -30,15 +29,15 @@ use crate::vectors;
 
 const MAX_AGE: Duration = Duration::from_secs(600);
 
-fn body(text: &str) -> Body {
+pub(crate) fn body(text: &str) -> Body {
     Arc::new(Wiped::new(text.as_bytes().to_vec()))
 }
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn path(folder: &TempDir) -> PathBuf {
+pub(crate) fn path(folder: &TempDir) -> PathBuf {
     folder.path().join("made/s.locker")
 }
 
@@ -49,18 +48,18 @@ fn opened(path: &Path, key: u8, clock: Arc<dyn Clock>) -> Cache {
     Cache::shared(MAX_AGE, clock, file)
 }
 
-fn cache(path: &Path) -> Cache {
+pub(crate) fn cache(path: &Path) -> Cache {
     opened(path, 1, Arc::new(SystemClock))
 }
 
 /// Reads an answer, and saves it.
-fn read(cache: &Cache, path: &str, text: &str) {
+pub(crate) fn read(cache: &Cache, path: &str, text: &str) {
     let begun = cache.find(path).expect_err("it is not kept yet");
     cache.keep(path, begun, &body(text));
     cache.save();
 }
 
-fn found(cache: &Cache, path: &str) -> Option<String> {
+pub(crate) fn found(cache: &Cache, path: &str) -> Option<String> {
     cache.find(path).ok().map(|(body, _)| String::from_utf8(body.to_vec()).unwrap())
 }
 
@@ -327,6 +326,28 @@ fn a_clock_that_jumps_back_empties_the_file() {
 }
 
 #[test]
+fn a_clock_that_jumps_back_is_noticed_at_any_read() {
+    let clock = Arc::new(SetClock::default());
+    let folder = folder();
+    let shared = opened(&path(&folder), 1, Arc::clone(&clock) as Arc<dyn Clock>);
+    let alone = Cache::new(MAX_AGE, Arc::clone(&clock) as Arc<dyn Clock>);
+    for cache in [shared, alone] {
+        clock.set(10_000_000);
+        cache.keep_profile(clock.now());
+        read(&cache, "a", "A");
+        clock.set(9_900_000);
+        let begun = cache.begin();
+        assert_eq!(found(&cache, "b"), None);
+        clock.set(10_000_001);
+        assert_eq!(found(&cache, "a"), None);
+        assert!(!cache.has_fresh_profile());
+        // An answer that was read after the jump is kept.
+        cache.keep("b", begun, &body("B"));
+        assert_eq!(found(&cache, "b").as_deref(), Some("B"));
+    }
+}
+
+#[test]
 fn the_age_counts_from_the_beginning_of_the_read_in_every_process() {
     let (folder, clock) = (folder(), Arc::new(SetClock::default()));
     let open = || opened(&path(&folder), 1, Arc::clone(&clock) as Arc<dyn Clock>);
@@ -358,33 +379,6 @@ fn a_file_that_cannot_be_written_keeps_no_secret_from_its_reader_but_stops_a_wri
     block_on(store.create(new())).unwrap();
     fs::remove_dir_all(folder.path().join("made")).unwrap();
     block_on(store.create(new())).unwrap();
-}
-
-#[test]
-fn a_process_that_holds_the_lock_does_not_delay_reads() {
-    let folder = folder();
-    let path = path(&folder);
-    let cache = cache(&path);
-    read(&cache, "a", "A");
-    let stranger = SharedFile::resolve(&path, Rights::Private, 0).unwrap();
-    let lock = stranger.lock(Duration::ZERO).unwrap();
-    let brief = || {
-        let started = Instant::now();
-        move || assert!(started.elapsed() < Duration::from_secs(3), "it waits for the lock")
-    };
-    let is_brief = brief();
-    read(&cache, "b", "B");
-    assert_eq!(found(&cache, "b").as_deref(), Some("B"));
-    is_brief();
-    // A write waits, and is refused.
-    cache.forget().unwrap_err();
-    let is_brief = brief();
-    assert_eq!(found(&cache, "a"), None);
-    is_brief();
-    drop(lock);
-    assert_eq!(found(&cache, "a"), None);
-    read(&cache, "a", "A");
-    assert_eq!(found(&self::cache(&path), "a").as_deref(), Some("A"));
 }
 
 #[test]

@@ -70,7 +70,8 @@
 //! If the service answers with a failure, the [`StoreError`](keyway_secrets::StoreError) has a
 //! [`RemoteError`](keyway_client::RemoteError) as its cause. The client of `keyway-client` unwraps it. Reads are
 //! repeated as configured, if the failure is temporary. A write is sent once. If the answer to a write is lost, the
-//! effect is unknown: [`Indeterminate`](keyway_secrets::StoreError::Indeterminate).
+//! effect is unknown: [`Indeterminate`](keyway_secrets::StoreError::Indeterminate). It is also unknown if the service
+//! answers with a status of 500 or more; no such error of a write is retryable.
 //!
 //! # Stale reads
 //! With `max_age_seconds` the store keeps the service's answers in the memory of the handle, still encrypted. It
@@ -117,6 +118,8 @@ mod item_key;
 mod items;
 mod kept_content;
 mod kept_file;
+#[cfg(all(test, unix))]
+mod kept_file_limits_tests;
 #[cfg(all(test, unix))]
 mod kept_file_tests;
 mod key_schedule;

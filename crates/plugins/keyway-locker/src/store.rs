@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use keyway_client::Credentials;
+use keyway_client::{Credentials, CredentialsError};
 use keyway_core::{Clock, ErrorKind, PluginError as _, PluginMetadata, Table, WrittenBy};
 use keyway_seal::KeyRing;
 use keyway_secrets::{
@@ -154,7 +154,16 @@ impl LockerStore {
             (None, None) => Credentials::source().process_environment().home_file().resolve(),
         };
         let checked = found.and_then(Credentials::checked);
-        checked.map_err(|error| StoreError::not_ready("the credentials for the service", error.detail()))
+        checked.map_err(|error| {
+            let remedy = match (error, &self.configuration.credentials_file) {
+                // The usual message names variables, which are not read here.
+                (CredentialsError::Missing { field, .. }, Some(file)) => {
+                    format!("the {field} is missing: write it to {}", file.display())
+                }
+                (error, _) => error.detail(),
+            };
+            StoreError::not_ready("the credentials for the service", remedy)
+        })
     }
 
     fn kept(&self) -> MutexGuard<'_, Option<Arc<Session>>> {

@@ -148,13 +148,17 @@ fn an_environment_is_created_and_changed() {
 #[test]
 fn the_effect_of_a_write_is_unknown_without_a_usable_answer_and_it_is_sent_once() {
     let other = secret(&vectors::recorded_key(), "n", "other", None, "v").to_string();
-    for (status, body) in [(LOST, ""), (200, "nonsense"), (201, &*other), (500, "{}"), (503, "{}")] {
+    for (status, body) in
+        [(LOST, ""), (200, "nonsense"), (201, &*other), (500, "{}"), (502, "{}"), (503, "{}")]
+    {
         let body = body.to_owned();
-        let service = answering_writes(move |_| (status, vec![], body.clone()));
+        let wait = vec![("retry-after", "1".to_owned())];
+        let service = answering_writes(move |_| (status, wait.clone(), body.clone()));
         let new = NewSecret::new(at("N", None), SecretValue::text("v"));
         let error = block_on(service.store(json!({"retries": 5})).create(new)).unwrap_err();
         assert_eq!(error.effect(), Effect::Unknown, "{status}: {error:?}");
-        assert!(!keyway_client::Error::from(error).is_retryable() || status >= 500);
+        let error = keyway_client::Error::from(error);
+        assert_eq!((error.is_retryable(), error.retry_after()), (false, None), "{status}: {error:?}");
         assert_eq!(writes(&service).len(), 1);
     }
 }
