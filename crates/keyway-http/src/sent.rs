@@ -1,5 +1,7 @@
 //! Judges whether a failed request may have had an effect.
 
+use std::io;
+
 use ureq::{Error, Timeout};
 
 /// Tells whether the service may have received a request that failed with this error. If not, the request can be
@@ -7,7 +9,7 @@ use ureq::{Error, Timeout};
 pub fn may_have_been_sent(error: &Error) -> bool {
     match error {
         Error::Timeout(when) => !matches!(when, Timeout::Resolve | Timeout::Connect),
-        Error::Io(error) => error.kind() != std::io::ErrorKind::ConnectionRefused,
+        Error::Io(error) => error.kind() != io::ErrorKind::ConnectionRefused && !refuses_certificate(error),
         Error::HostNotFound
         | Error::ConnectionFailed
         | Error::ConnectProxyFailed(_)
@@ -18,6 +20,12 @@ pub fn may_have_been_sent(error: &Error) -> bool {
         | Error::RequireHttpsOnly(_) => false,
         _ => true,
     }
+}
+
+/// Tells whether the certificate of the service was refused, which happens before the request is sent.
+fn refuses_certificate(error: &io::Error) -> bool {
+    let source = error.get_ref().and_then(|source| source.downcast_ref());
+    matches!(source, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 #[cfg(test)]

@@ -2,15 +2,19 @@
 
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use keyway_core::{Effect, ErrorKind, PluginError as _};
+use keyway_core::{Effect, ErrorKind, PluginError as _, SystemClock};
 use pollster::block_on;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection};
 use serde_json::json;
 
+use crate::configuration::LockerConfiguration;
+use crate::failure::Failure;
 use crate::recorded_world::{World, at};
 use crate::scripted_service::{ScriptedService, Stream};
+use crate::service::Service;
 
 /// Serves the recorded project over HTTPS, with a certificate for this name. Returns the service and the certificate.
 fn secured(name: &str) -> (ScriptedService, String) {
@@ -53,4 +57,16 @@ fn only_a_certificate_of_a_trusted_root_and_the_right_name_is_accepted() {
         );
         assert_eq!((service.connections(), service.requests().len()), (0, 0));
     }
+}
+
+#[test]
+fn a_certificate_that_is_refused_stops_a_write_before_it_is_sent() {
+    let (service, pem) = secured("other.example.org");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), pem).unwrap();
+    let configuration = json!({"ca_file": file.path(), "proxy": "none"});
+    let configuration = LockerConfiguration::read(&configuration.into()).unwrap();
+    let sender = Service::new(&configuration, &service.credentials(), Arc::new(SystemClock)).unwrap();
+    let failure = sender.post("/", "", Instant::now() + Duration::from_secs(10));
+    assert!(matches!(failure, Err(Failure::Unreached { .. })), "{failure:?}");
 }
