@@ -346,7 +346,8 @@ impl Orders {
         decision: Decision,
     ) -> Result<Option<Order>, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
-        let event = Event::Decide { now: self.worker.clock.now(), decision };
+        let can = self.worker.workflow.setup(&entry.fixed.authority).can;
+        let event = Event::Decide { now: self.worker.clock.now(), decision, can };
         Ok(self.view(&self.worker.submit(entry, event, None).await?.entry))
     }
 

@@ -106,9 +106,13 @@
 //! | the same, and reconciles | is asked what happened |
 //! | the same, and made a checkpoint in this call | is checked |
 //! | the same, and can do none of that | waits for a person's [decision](Orders::decide) |
-//! | makes a certificate for a canceled order | keeps it as [late](OrderState::late), and it is revoked |
+//! | makes a certificate for an order that is canceled or has ended | keeps it as [late](OrderState::late), and it is revoked |
 //!
 //! If a host stops during a plugin's call, this counts as a passed deadline (decision B6).
+//!
+//! When an order passes its own deadline, when its attempts are used up, or when a person gives it up, the authority may
+//! still work on it. The order ends at once, and the host then asks the authority to cancel it, if the authority can,
+//! and as often as [`Retries`] says. A deleted order keeps its record until then (decision H321).
 //!
 //! # Several hosts
 //!
@@ -124,7 +128,6 @@
 //! # Limits
 //!
 //! * An order is at most 640 KiB with all its parts (decision R8).
-//! * An order that passes its own deadline fails. The authority is not told.
 //! * The host makes the request from a stored key only once. To change the names in it, cancel the order and place a
 //!   new one.
 
