@@ -423,7 +423,10 @@ fn decide(
     if state.phase != Phase::Undecided {
         return Err(TransitionError::NothingToDecide);
     }
-    let state = OrderState { is_placed: decision != Decision::NotPlaced, ..state.clone() };
+    let is_placed = decision != Decision::NotPlaced;
+    // Without an order, no call on it had an effect.
+    let unknown = state.unknown.filter(|_| is_placed);
+    let state = OrderState { is_placed, unknown, ..state.clone() };
     let action = match decision {
         Decision::NotPlaced if state.cancel != Cancel::No => {
             return Ok(super::answers::settled(state.finished(now, End::Canceled)));

@@ -27,6 +27,17 @@ fn a_person_knows_whether_the_authority_has_an_order() {
 }
 
 #[test]
+fn an_order_that_is_placed_again_gets_an_update_that_the_authority_never_had() {
+    let (changing, unknown) = (Some(meta("{\"new\":1}")), Some(Action::Modify));
+    let undecided = OrderState { changing, unknown, ..state(Phase::Undecided) };
+    let decision = Event::Decide { now: at(3_000), decision: Decision::NotPlaced, can: able() };
+    let asked = next(&next(&undecided, Standing::Free, decision), Standing::Free, woken(3_000));
+    let placed = next(&asked, Standing::Ours, reply(Answer::WaitingForCa, able()));
+    assert_eq!(placed.scheduled.map(|scheduled| scheduled.action), Some(Action::Modify));
+    assert_eq!(placed.metadata.as_str(), "{}", "the order was placed with these");
+}
+
+#[test]
 fn the_data_of_a_plugin_that_cancels_a_failed_order_is_stored() {
     let asked = next(&given_up(), Standing::Free, woken(2_000));
     let saved = next(&asked, Standing::Ours, Event::Checkpoint { plugin_meta: meta("{\"saved\":1}") });
