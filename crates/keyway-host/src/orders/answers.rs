@@ -71,12 +71,14 @@ fn issued(
     match state.phase {
         _ if goes_on && state.cancel != Cancel::No => {
             let canceled = OrderState { late: None, ..told.finished(now, End::Canceled) };
-            Step::to(canceled.with_late(certificate, answered))
+            Step::to(canceled.with_late(certificate, answered)).noting()
         }
-        _ if !goes_on => beside(standing, told.with_late(certificate, answered)),
+        // Only one late certificate is kept. A plugin that returns a second one issues certificates again and again.
+        _ if !goes_on && state.late.is_some() => beside(standing, told),
+        _ if !goes_on => beside(standing, told.with_late(certificate, answered)).noting(),
         _ if matches!(answered.answer, Answer::Rejected(_)) => {
             let rejected = OrderState { certificate: Some(certificate.clone()), ..told };
-            settled(rejected.finished(now, End::Failed))
+            settled(rejected.finished(now, End::Failed)).noting()
         }
         _ => {
             let next = OrderState { certificate: Some(certificate.clone()), failures: 0, ..told };
@@ -289,11 +291,6 @@ impl OrderState {
     }
 
     fn with_late(self, certificate: &IssuedCertificate, answered: &Answered) -> Self {
-        if self.late.is_some() {
-            // Only one late certificate is kept. A plugin that returns a second one issues certificates again and
-            // again.
-            return self;
-        }
         let revoke = Scheduled { action: Action::Revoke, at: answered.again.now };
         // In the phase Storing, the scheduled action stays: the certificate is stored first, and the late one is
         // revoked afterwards.
@@ -301,7 +298,7 @@ impl OrderState {
         let (scheduled, failures) =
             if is_finished { (Some(revoke), 0) } else { (self.scheduled, self.failures) };
         let late = Some(Late { certificate: certificate.certificate.clone(), revoked: false });
-        Self { late, scheduled, failures, ..self }
+        Self { scheduled, failures, late, ..self }
     }
 
     /// Remembers the action whose outcome is unknown.

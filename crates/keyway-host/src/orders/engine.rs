@@ -383,6 +383,8 @@ impl Orders {
 
     /// Searches the log of issued certificates of all owners, and returns at most `limit` entries. `after` is
     /// [`IssuedPage::next`] of the previous page. A search by name finds a certificate only by its first 100 names.
+    /// [`IssuedEntry::kept_as`](super::IssuedEntry::kept_as) tells a certificate in use from one in quarantine, and
+    /// from one that came late.
     ///
     /// # Errors
     /// [`OrdersError::Record`].

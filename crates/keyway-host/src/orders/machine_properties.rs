@@ -3,6 +3,7 @@
 use keyway_core::codec::Reader;
 use proptest::prelude::*;
 
+use super::super::super::state::KeptAs;
 use super::*;
 use crate::records::Stored;
 use crate::work::laws::follow;
@@ -147,15 +148,21 @@ proptest! {
             let Ok(step) = step(&limits(), order.as_ref(), standing, event.clone()) else { continue };
             prop_assert!(step.state.is_some() || step.command.is_none(), "a command needs a stored step");
             prop_assert!(!(step.keeps_claim && step.command.is_some()));
-            let own = |state: &Option<OrderState>| {
-                let kept = |state: &OrderState| match state.phase {
-                    Phase::Storing | Phase::Finished(End::Generated) => state.certificate.clone(),
-                    _ => None,
-                };
-                state.as_ref().and_then(kept)
+            let kept = |state: &Option<OrderState>| {
+                let state = state.as_ref();
+                let late = state.and_then(|state| state.late.clone()).map(|late| late.certificate);
+                (state.and_then(|state| state.certificate.clone()), late)
             };
-            let is_new = own(&step.state).is_some() && own(&order).is_none();
-            prop_assert!(!is_new || step.notes, "a certificate is noted when it becomes the order's");
+            let is_new = step.state.is_some() && kept(&step.state) != kept(&order);
+            prop_assert_eq!(is_new, step.notes, "a certificate is noted when the order keeps it");
+            if let (true, Some(next)) = (is_new, &step.state) {
+                let own = match next.phase {
+                    Phase::Finished(End::Failed) => KeptAs::Quarantined,
+                    _ => KeptAs::Accepted,
+                };
+                let is_late = kept(&step.state).1 != kept(&order).1;
+                prop_assert_eq!(next.kept_as(), if is_late { KeptAs::Late } else { own });
+            }
             if let (Some(before), Some(after)) = (&order, &step.state) {
                 prop_assert!(is_legal(after), "{event:?}: {before:?} {after:?}");
                 if let Phase::Finished(_) = before.phase {

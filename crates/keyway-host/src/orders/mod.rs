@@ -86,7 +86,8 @@
 //!    B7).
 //! 5. The certificate is checked. It must have the key of the request and every name in the request, its chain
 //!    must link, it must be valid now, and the policy must allow its names (decisions B11, B11a). If the
-//!    certificate breaks a rule, the order keeps it and fails.
+//!    certificate breaks a rule, the order keeps it and fails, and the log shows it as
+//!    [quarantined](KeptAs::Quarantined) (decision H322).
 //! 6. The certificate is sealed in the order, added to the [log](Orders::issued), and written to the [secret
 //!    store](crate::HostBuilder::certificate_store) of the host. Then the order is active (decision B13).
 //! 7. The [listeners](crate::HostBuilder::certificate_events) are told, at least once.
@@ -185,6 +186,6 @@ pub use order::{NewOrder, Order, OrderPage};
 pub use policy::{AllowList, Asked, AskedKey, OrderPolicy, PolicyRefusal, Rule};
 pub use renewal::Renewal;
 pub use routing::{Candidate, NotTaken, Route, RouteError, route};
-pub use state::{Action, End, Late, OrderState, OrderStatus, Phase, Renewing, Revocation, Scheduled};
+pub use state::{Action, End, KeptAs, Late, OrderState, OrderStatus, Phase, Renewing, Revocation, Scheduled};
 pub use stored_key::StoredKeyError;
 pub use validation::{RequestError, StoredKey, ValidRequest, validate};

@@ -124,6 +124,17 @@ pub struct Late {
     pub revoked: bool,
 }
 
+/// How an order keeps a certificate. The numbers are stored, and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeptAs {
+    /// The certificate is the result of the order.
+    Accepted = 1,
+    /// The certificate broke a rule of the host, and the order failed.
+    Quarantined = 2,
+    /// The certificate came after the order was canceled or ended.
+    Late = 3,
+}
+
 /// The revocation that the owner of an order wanted for its certificate (decision B18).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -422,6 +433,15 @@ impl OrderState {
     pub(super) fn is_expiry_news(&self, renewal: Option<&Self>) -> bool {
         let is_revoked = self.revocation.as_ref().is_some_and(|revocation| revocation.revoked);
         !is_revoked && !renewal.is_some_and(Self::is_kept)
+    }
+
+    /// Returns how the order keeps the newest of its certificates.
+    pub(super) fn kept_as(&self) -> KeptAs {
+        match self.phase {
+            _ if self.late.is_some() => KeptAs::Late,
+            Phase::Finished(End::Failed) => KeptAs::Quarantined,
+            _ => KeptAs::Accepted,
+        }
     }
 
     /// Returns the certificate that is to be revoked next.
