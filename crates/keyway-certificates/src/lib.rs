@@ -187,7 +187,7 @@
 //! | [`issue`](CertificateAuthority::issue) | must have it | to place an order, and again after `CaUnavailable` | sequence, 2 |
 //! | [`check`](CertificateAuthority::check) | must have it | as long as an order is open, after the delay | sequence, 3 |
 //! | [`modify`](CertificateAuthority::modify) | capability `modifies` | when the client updates an open order | sequence, 4 |
-//! | [`cancel`](CertificateAuthority::cancel) | capability `cancels` | when the client cancels or deletes an open order | sequence, 5 |
+//! | [`cancel`](CertificateAuthority::cancel) | capability `cancels` | when the client cancels or deletes an open order, or the host gives it up | sequence, 5 |
 //! | [`ca_information`](CertificateAuthority::ca_information) | must have it | at the start, and when a description expires | `get_ca_info` |
 //! | [`default_ca`](CertificateAuthority::default_ca) | may have it | with `ca_information` | `get_default_ca_name`, `get_default_signing_cert`, `get_default_intermediates` |
 //! | [`create_ca`](CertificateAuthority::create_ca) | capability `creates_cas` | when a client creates a subordinate authority | `create_ca` |

@@ -99,7 +99,8 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
         Err(CertificateError::Unsupported { what: "changes of an order" })
     }
 
-    /// Cancels an open order (seed, `cancel_certificate_request`).
+    /// Cancels an open order (seed, `cancel_certificate_request`). The host calls it for an order that a client cancels
+    /// or deletes, and for one that the host gives up, for example at its deadline.
     ///
     /// An authority that does not cancel at once answers [`WaitingForCa`](OrderOutcome::WaitingForCa), and the host
     /// checks the order later (decision B8).

@@ -38,7 +38,10 @@ pub(super) fn answered(limits: &Limits, state: &OrderState, standing: Standing, 
         Phase::Asking(action) if standing == Standing::Ours => {
             settled(settle(limits, state, action, answered))
         }
-        Phase::Finished(_) if standing == Standing::Ours => settled(revoked(limits, state, &answered)),
+        Phase::Finished(_) if standing == Standing::Ours => settled(match answered.revoking {
+            Some(_) => revoked(limits, state, &answered),
+            None => withdrawn(limits, state, &answered),
+        }),
         _ => beside(standing, state.clone()),
     }
 }
@@ -68,12 +71,14 @@ fn issued(
     match state.phase {
         _ if goes_on && state.cancel != Cancel::No => {
             let canceled = OrderState { late: None, ..told.finished(now, End::Canceled) };
-            Step::to(canceled.with_late(certificate, answered))
+            Step::to(canceled.with_late(certificate, answered)).noting()
         }
-        _ if !goes_on => beside(standing, told.with_late(certificate, answered)),
+        // Only one late certificate is kept. A plugin that returns a second one issues certificates again and again.
+        _ if !goes_on && state.late.is_some() => beside(standing, told),
+        _ if !goes_on => beside(standing, told.with_late(certificate, answered)).noting(),
         _ if matches!(answered.answer, Answer::Rejected(_)) => {
             let rejected = OrderState { certificate: Some(certificate.clone()), ..told };
-            settled(rejected.finished(now, End::Failed))
+            settled(rejected.finished(now, End::Failed)).noting()
         }
         _ => {
             let next = OrderState { certificate: Some(certificate.clone()), failures: 0, ..told };
@@ -92,6 +97,7 @@ fn issued(
 
 fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answered) -> OrderState {
     let Again { now, .. } = answered.again;
+    let can = answered.setup.can;
     let told = state.told(&answered);
     match answered.answer {
         Answer::WaitingForCa | Answer::ClientDataIssue => accepted(limits, told, action, &answered),
@@ -99,19 +105,20 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
         Answer::InvalidOperation | Answer::Broken | Answer::Rejected(None) => told.finished(now, End::Failed),
         Answer::CaUnavailable | Answer::Unavailable => unavailable(limits, told, action, &answered),
         Answer::Unsupported => unsupported(limits, told, action, &answered),
-        Answer::Unanswered => match after_unknown(state, action, answered.setup.can) {
+        Answer::Unanswered => match after_unknown(state, action, can) {
             Some(next) => again(limits, told.with_unknown(action), next, &answered),
             None => told.undecided(now),
         },
-        // The failures still count. Otherwise a call that fails each time would be repeated for ever.
-        Answer::NothingHappened if told.failures >= limits.retries.attempts => {
-            told.finished(now, End::Failed)
-        }
         Answer::NothingHappened => {
             let action = told.unknown.unwrap_or(Action::Issue);
             let is_placed = told.is_placed && action != Action::Issue;
             let next = OrderState { unknown: None, is_placed, ..told };
-            next.waiting(now, Scheduled { action, at: now })
+            // The failures still count. Otherwise a call that fails each time would be repeated for ever.
+            if next.failures >= limits.retries.attempts {
+                next.given_up(now, now, can)
+            } else {
+                next.waiting(now, Scheduled { action, at: now })
+            }
         }
         Answer::Happened => {
             let check = Answered { retry_method: None, ..answered };
@@ -170,12 +177,13 @@ fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered)
     let delay = Some(limits.check_every).filter(|_| answered.answer != Answer::Unanswered);
     let again = Again { now, retry_after: retry_after.or(delay), jitter };
     let is_endless = answered.renews && answered.answer != Answer::Unanswered;
-    let at =
-        if is_endless { Some(next_wait(limits, failures, again)) } else { next_try(limits, failures, again) };
-    match at {
-        Some(at) => OrderState { failures, ..told }.waiting(now, Scheduled { action, at }),
-        None if answered.answer == Answer::Unanswered => told.undecided(now),
-        None => told.finished(now, End::Failed),
+    let at = next_wait(limits, failures, again);
+    match answered.answer {
+        _ if is_endless || failures < limits.retries.attempts => {
+            OrderState { failures, ..told }.waiting(now, Scheduled { action, at })
+        }
+        Answer::Unanswered => told.undecided(now),
+        _ => told.given_up(now, at, answered.setup.can),
     }
 }
 
@@ -229,6 +237,29 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
     }
 }
 
+/// Computes the state after the authority was asked to cancel a failed order. The order stays as it ended. If the
+/// authority cancels later, it is checked, because a certificate may come first. Both calls share one number of
+/// attempts.
+fn withdrawn(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
+    // The attempts are used up, or a certificate from another worker came first.
+    let Some(Scheduled { action: action @ (Action::Cancel | Action::Check), .. }) = state.scheduled else {
+        return state.clone();
+    };
+    let again =
+        Again { retry_after: answered.again.retry_after.or(Some(limits.check_every)), ..answered.again };
+    let at = next_wait(limits, state.failures, again);
+    let (failures, scheduled) = match answered.answer {
+        Answer::WaitingForCa | Answer::ClientDataIssue => {
+            (state.failures, Some(Scheduled { action: Action::Check, at }))
+        }
+        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered => {
+            (state.failures, Some(Scheduled { action, at }))
+        }
+        _ => (0, None),
+    };
+    OrderState { plugin_meta: answered.plugin_meta.clone(), failures, scheduled, ..state.clone() }
+}
+
 /// Returns the action that a plugin requested. A modification is possible only if there is a change to send, and a
 /// cancellation only if a client canceled the order. In all other cases the order is checked.
 fn of_method(told: &OrderState, method: RetryMethod) -> Action {
@@ -260,21 +291,14 @@ impl OrderState {
     }
 
     fn with_late(self, certificate: &IssuedCertificate, answered: &Answered) -> Self {
-        if self.late.is_some() {
-            // Only one late certificate is kept. A plugin that returns a second one issues certificates again and
-            // again.
-            return self;
-        }
         let revoke = Scheduled { action: Action::Revoke, at: answered.again.now };
         // In the phase Storing, the scheduled action stays: the certificate is stored first, and the late one is
         // revoked afterwards.
         let is_finished = matches!(self.phase, Phase::Finished(_));
-        let scheduled = if is_finished { Some(revoke) } else { self.scheduled };
-        Self {
-            late: Some(Late { certificate: certificate.certificate.clone(), revoked: false }),
-            scheduled,
-            ..self
-        }
+        let (scheduled, failures) =
+            if is_finished { (Some(revoke), 0) } else { (self.scheduled, self.failures) };
+        let late = Some(Late { certificate: certificate.certificate.clone(), revoked: false });
+        Self { scheduled, failures, late, ..self }
     }
 
     /// Remembers the action whose outcome is unknown.

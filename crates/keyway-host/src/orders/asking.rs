@@ -18,7 +18,7 @@ use super::error::OrdersError;
 use super::intents::{intent, order_id};
 use super::machine::{Answer, Answered, Event};
 use super::record::Placed;
-use super::state::{Action, OrderState, ToRevoke};
+use super::state::{Action, KeptAs, OrderState, ToRevoke};
 use super::workflow::OrderWorkflow;
 use crate::records::STORED_JSON;
 use crate::work::{Carried, Claimed};
@@ -89,11 +89,13 @@ impl OrderWorkflow {
                 let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.revoke(&revocation).await };
                 opened.call("revoke", held, work).await?;
                 self.authorities.want_upkeep(name);
-                if let Some(ToRevoke::Own(..)) = state.to_revoke() {
-                    let noted = self.log.note_revocation(on.entry.address, on.now()).await;
-                    noted
-                        .map_err(|error| CertificateError::system("note the revocation in its log", error))?;
-                }
+                let kept_as = match state.to_revoke() {
+                    Some(ToRevoke::Late(_)) => KeptAs::Late,
+                    _ => KeptAs::Accepted,
+                };
+                let logged = self.log.address(on.entry.address, state, kept_as);
+                let noted = self.log.note_revocation(logged, on.now()).await;
+                noted.map_err(|error| CertificateError::system("note the revocation in its log", error))?;
                 return Ok(Told::Answer(Answer::Revoked));
             }
             Action::Modify => opened.call("modify", held, |ca| async move { ca.modify(&order).await }).await,
@@ -151,7 +153,14 @@ impl OrderWorkflow {
                                 answered.renew_at = on.entry.fixed.renew_at(&facts, now);
                                 answered.facts = Some(Arc::new(facts));
                             }
-                            Err(broken) => answered.message = one_line(broken),
+                            Err(broken) => {
+                                answered.message = one_line(broken);
+                                // It is logged, too, if the host can read it.
+                                if let Answer::Rejected(Some(issued)) = &answer {
+                                    let facts = IssuedFacts::read(issued.certificate.as_str());
+                                    answered.facts = facts.ok().map(Arc::new);
+                                }
+                            }
                         }
                         answer
                     }

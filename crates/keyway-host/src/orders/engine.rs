@@ -346,7 +346,8 @@ impl Orders {
         decision: Decision,
     ) -> Result<Option<Order>, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
-        let event = Event::Decide { now: self.worker.clock.now(), decision };
+        let can = self.worker.workflow.setup(&entry.fixed.authority).can;
+        let event = Event::Decide { now: self.worker.clock.now(), decision, can };
         Ok(self.view(&self.worker.submit(entry, event, None).await?.entry))
     }
 
@@ -382,6 +383,8 @@ impl Orders {
 
     /// Searches the log of issued certificates of all owners, and returns at most `limit` entries. `after` is
     /// [`IssuedPage::next`] of the previous page. A search by name finds a certificate only by its first 100 names.
+    /// [`IssuedEntry::kept_as`](super::IssuedEntry::kept_as) tells a certificate in use from one in quarantine, and
+    /// from one that came late.
     ///
     /// # Errors
     /// [`OrdersError::Record`].

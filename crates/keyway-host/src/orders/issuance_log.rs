@@ -9,9 +9,10 @@ use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text
 use keyway_x509::IssuedFacts;
 
 use super::intents::order_id;
+use super::state::{KeptAs, OrderState};
 use crate::records::{
     ATTEMPTS, Address, Applied, Change, Entry, Journal, NameTag, Names, Note, RecordError, RecordKind,
-    Recorded, Stored,
+    Recorded, Stored, read_code,
 };
 
 /// The largest number of names of a certificate that the log indexes. The number is limited because the size of a batch
@@ -19,6 +20,9 @@ use crate::records::{
 const MOST_INDEXED: usize = 100;
 
 /// An entry in the log of issued certificates. It stays when the order is deleted.
+///
+/// The log has every certificate that an order keeps, also one that is not in use (decision H322). It lacks only a text
+/// that the host cannot read as a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IssuedEntry {
@@ -38,6 +42,8 @@ pub struct IssuedEntry {
     pub not_before: Timestamp,
     /// The end of the validity.
     pub not_after: Timestamp,
+    /// How the order keeps the certificate.
+    pub kept_as: KeptAs,
     /// The time at which the host learned that the authority revoked the certificate.
     pub revoked: Option<Timestamp>,
 }
@@ -70,7 +76,8 @@ impl<'a> IssuedBy<'a> {
     }
 }
 
-/// The kind of the records in the log. A record has the id of the order whose certificate it describes.
+/// The kind of the records in the log. A record has the id of the order whose certificate it describes, except for a
+/// late certificate of an order that has one already.
 #[derive(Debug)]
 pub(super) struct Issued;
 
@@ -108,12 +115,12 @@ impl Stored for Logged {
 }
 
 impl Stored for IssuedEntry {
-    const SCHEMA: u8 = 1;
+    const SCHEMA: u8 = 2;
 
     fn encoded_len(&self) -> usize {
         let texts = [self.order.as_str(), self.owner.as_str(), self.authority.as_str(), self.serial.as_str()];
         let names = self.names.iter().map(String::as_str);
-        3 * 8 + 4 + texts.into_iter().chain(names).map(|text| LENGTH_BYTES + text.len()).sum::<usize>()
+        3 * 8 + 4 + 1 + texts.into_iter().chain(names).map(|text| LENGTH_BYTES + text.len()).sum::<usize>()
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -126,6 +133,7 @@ impl Stored for IssuedEntry {
         }
         put_u32(out, u32::try_from(self.names.len()).unwrap_or(u32::MAX));
         self.names.iter().for_each(|name| put_text(out, name));
+        out.push(self.kept_as as u8);
     }
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -137,16 +145,29 @@ impl Stored for IssuedEntry {
         let serial = reader.text()?.to_owned();
         let count = reader.u32()?;
         let names = (0..count).map(|_| reader.text().map(str::to_owned)).collect::<Result<_, _>>()?;
+        let kept_as = read_code(reader, &KEPT_AS, |kept_as| kept_as as u8, "how a certificate is kept")?;
         let revoked = None;
-        Ok(Self { order, owner, authority, logged, serial, names, not_before, not_after, revoked })
+        Ok(Self { order, owner, authority, logged, serial, names, not_before, not_after, kept_as, revoked })
     }
 }
+
+const KEPT_AS: [KeptAs; 3] = [KeptAs::Accepted, KeptAs::Quarantined, KeptAs::Late];
 
 /// The log of issued certificates.
 #[derive(Clone, Debug)]
 pub(super) struct IssuanceLog(pub(super) Arc<Journal<Issued>>);
 
 impl IssuanceLog {
+    /// Returns the address of the entry of an order's certificate. A late certificate has another address if the order
+    /// has both.
+    pub(super) fn address(&self, order: Address, state: &OrderState, kept_as: KeptAs) -> Address {
+        if kept_as == KeptAs::Late && state.certificate.is_some() {
+            Address { id: self.0.id_of(&[b"late", b"certificate", &order.id]), ..order }
+        } else {
+            order
+        }
+    }
+
     /// Returns the batch that adds the certificate of an order to the log.
     pub(super) fn note(&self, address: Address, entry: IssuedEntry) -> Result<Note, RecordError> {
         self.0.added(Entry::new(address, entry), Logged::default())
@@ -197,7 +218,7 @@ impl IssuedEntry {
     pub(super) fn of(
         (order, owner, authority): (OrderId, &Owner, &AuthorityName),
         facts: &IssuedFacts,
-        logged: Timestamp,
+        (logged, kept_as): (Timestamp, KeptAs),
     ) -> Self {
         // A certificate may have a name twice, for example in upper and in lower case. A batch with the same key twice
         // would be refused.
@@ -213,7 +234,36 @@ impl IssuedEntry {
             names,
             not_before: facts.not_before,
             not_after: facts.not_after,
+            kept_as,
             revoked: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_certificates::{IssuedCertificate, Pem};
+    use keyway_core::Wiped;
+    use keyway_seal::{Key, KeyRing};
+    use keyway_storage::Memory;
+
+    use super::*;
+    use crate::records::SealedRecords;
+
+    #[tokio::test]
+    async fn a_late_certificate_has_an_entry_of_its_own_beside_that_of_the_order() {
+        let ring = KeyRing::new([Key::generate().unwrap()]).unwrap();
+        let records = SealedRecords::open(Arc::new(Memory::new()), ring).await.unwrap();
+        let log = IssuanceLog(Arc::new(Journal::new(Arc::new(records), "host".into())));
+        let order = Address { scope: [1; 16], id: [2; 16] };
+        let now = Timestamp::from_milliseconds(0);
+        let without = OrderState::new(now, Wiped::new("{}".to_owned()));
+        let certificate = IssuedCertificate::new(Pem::new("c").unwrap());
+        let with = OrderState { certificate: Some(certificate), ..without.clone() };
+        assert_eq!(log.address(order, &without, KeptAs::Late), order, "it is the only one");
+        assert_eq!(log.address(order, &with, KeptAs::Accepted), order);
+        let late = log.address(order, &with, KeptAs::Late);
+        assert_ne!(late, order);
+        assert_eq!(log.address(order, &with, KeptAs::Late), late);
     }
 }

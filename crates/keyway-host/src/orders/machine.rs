@@ -20,8 +20,8 @@
 //! | cancel | ends it | is done after the answer | cancel is due now | refused | refused | refused |
 //! | delete | removes it | cancels, then removes | cancels, then removes | refused | removed when stored | removes it |
 //! | revoke | refused | refused | refused | refused | refused | is due now, if there is a certificate |
-//! | due | issue | (worker lost, below) | the scheduled action, or the end at the order's deadline | refused | stores again | tells listeners, revokes, asks when to renew, renews |
-//! | answer of the claim's owner | | next phase by the answer | | | | |
+//! | due | issue | (worker lost, below) | the scheduled action, or the end at the order's deadline | refused | stores again | tells listeners, revokes, asks when to renew, renews, cancels a failed order |
+//! | answer of the claim's owner | | next phase by the answer | | | | the same end; the call may be repeated |
 //! | answer of a worker that lost its claim | | a certificate is taken, the rest is ignored | the same | the same | ignored | a certificate is kept as late |
 //! | worker lost | | idempotent: asked again; reconciles: asked what happened; checkpoint: checked; else Undecided | | | stores again | |
 //! | clock set forward | due early | | due early | | due early | due early |
@@ -30,7 +30,8 @@
 //! A wish of a client (modify, cancel, delete) waits while it is unknown whether the order has arrived at the CA. At
 //! most one action is scheduled at any time, in [`OrderState::scheduled`]. A finished order is final. The host still
 //! delivers its notices, renews its certificate, and revokes its certificate or a late one (decisions B8, B13, B17,
-//! B18).
+//! B18). If the host gives up an order that the authority may still work on, it asks the authority to cancel the order
+//! (decision H321).
 
 use std::sync::Arc;
 
@@ -144,7 +145,7 @@ pub(crate) enum Event {
     /// out of date and was not sent.
     Notified { again: Again, delivered: bool },
     /// A person decided a question that the host cannot answer.
-    Decide { now: Timestamp, decision: Decision },
+    Decide { now: Timestamp, decision: Decision, can: Capabilities },
 }
 
 /// A person's decision about an order that the host cannot settle.
@@ -155,7 +156,7 @@ pub enum Decision {
     NotPlaced,
     /// The CA has the order. The host checks its status.
     Placed,
-    /// The order is given up. It fails.
+    /// The order is given up. It fails, and the CA is asked to cancel it.
     GiveUp,
 }
 
@@ -249,7 +250,7 @@ pub(crate) fn step(
         Event::NotRenewed { again } => Ok(renewal::not_renewed(limits, state, standing, again)),
         Event::NotStored { again, message } => Ok(not_stored(limits, state, standing, again, message)),
         Event::Notified { again, delivered } => Ok(notified(limits, state, standing, again, delivered)),
-        Event::Decide { now, decision } => decide(state, now, decision),
+        Event::Decide { now, decision, can } => decide(state, now, decision, can),
     }
 }
 
@@ -282,7 +283,7 @@ fn wake(
         return Ok(interrupted(limits, state, action, now, setup.can));
     }
     if state.is_open() && deadline.is_some_and(|deadline| deadline <= now) {
-        let mut next = state.clone().finished(now, End::Failed);
+        let mut next = state.clone().given_up(now, now, setup.can);
         "the order's deadline has passed".clone_into(&mut next.message);
         return Ok(super::answers::settled(next));
     }
@@ -298,8 +299,8 @@ fn wake(
     }
 }
 
-/// Commands a call of the plugin. For a finished order, the only such call revokes a certificate, and the order stays
-/// finished. This call counts as a failure until it is answered, so a call that kills its worker every time is not
+/// Commands a call of the plugin. A finished order stays finished: the call revokes a certificate, or cancels an order
+/// that failed. Such a call counts as a failure until it is answered, so a call that kills its worker every time is not
 /// repeated at once and for ever.
 pub(super) fn ask(limits: &Limits, state: &OrderState, action: Action, now: Timestamp) -> Step {
     let mut next = OrderState { checkpointed: false, ..state.clone() };
@@ -357,7 +358,8 @@ fn checkpoint(
     plugin_meta: Wiped<String>,
 ) -> Result<Step, TransitionError> {
     match (state.phase, standing) {
-        (Phase::Asking(_), Standing::Ours) => {
+        // A failed order is being canceled at the authority.
+        (Phase::Asking(_) | Phase::Finished(End::Failed), Standing::Ours) => {
             Ok(Step::to(OrderState { plugin_meta, checkpointed: true, ..state.clone() }).beside())
         }
         _ => Err(TransitionError::NotDue),
@@ -412,19 +414,29 @@ fn notified(limits: &Limits, state: &OrderState, standing: Standing, again: Agai
     super::answers::settled(OrderState { notice, ..state.clone() })
 }
 
-fn decide(state: &OrderState, now: Timestamp, decision: Decision) -> Result<Step, TransitionError> {
+fn decide(
+    state: &OrderState,
+    now: Timestamp,
+    decision: Decision,
+    can: Capabilities,
+) -> Result<Step, TransitionError> {
     if state.phase != Phase::Undecided {
         return Err(TransitionError::NothingToDecide);
     }
-    let ended = |end| Ok(super::answers::settled(state.clone().finished(now, end)));
+    let is_placed = decision != Decision::NotPlaced;
+    // Without an order, no call on it had an effect.
+    let unknown = state.unknown.filter(|_| is_placed);
+    let state = OrderState { is_placed, unknown, ..state.clone() };
     let action = match decision {
-        Decision::NotPlaced if state.cancel != Cancel::No => return ended(End::Canceled),
+        Decision::NotPlaced if state.cancel != Cancel::No => {
+            return Ok(super::answers::settled(state.finished(now, End::Canceled)));
+        }
         Decision::NotPlaced => Action::Issue,
         Decision::Placed => Action::Check,
-        Decision::GiveUp => return ended(End::Failed),
+        Decision::GiveUp => return Ok(super::answers::settled(state.given_up(now, now, can))),
     };
     let scheduled = Some(Scheduled { action, at: now });
-    Ok(Step::to(OrderState { phase: Phase::Waiting, since: now, failures: 0, scheduled, ..state.clone() }))
+    Ok(Step::to(OrderState { phase: Phase::Waiting, since: now, failures: 0, scheduled, ..state }))
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use keyway_core::codec::Reader;
 use proptest::prelude::*;
 
+use super::super::super::state::KeptAs;
 use super::*;
 use crate::records::Stored;
 use crate::work::laws::follow;
 
-fn any_answer() -> impl Strategy<Value = Answer> {
+pub(super) fn any_answer() -> impl Strategy<Value = Answer> {
     prop_oneof![
         (0..3_u8).prop_map(|number| Answer::Generated(certificate(&format!("c{number}")))),
         Just(Answer::Rejected(Some(certificate("bad")))),
@@ -28,9 +29,9 @@ fn any_answer() -> impl Strategy<Value = Answer> {
 }
 
 fn any_capabilities() -> impl Strategy<Value = Capabilities> {
-    any::<[bool; 4]>().prop_map(|[idempotent, reconciles, modifies, renewal_information]| {
+    any::<[bool; 5]>().prop_map(|[idempotent, reconciles, modifies, cancels, renewal_information]| {
         let can = Capabilities::MINIMAL.idempotent(idempotent).reconciles(reconciles).modifies(modifies);
-        can.renewal_information(renewal_information)
+        can.cancels(cancels).renewal_information(renewal_information)
     })
 }
 
@@ -47,7 +48,7 @@ fn any_revoking() -> impl Strategy<Value = Option<Revoking>> {
     prop::sample::select(vec![None, Some(Revoking::Late), Some(own)])
 }
 
-fn any_event() -> impl Strategy<Value = Event> {
+pub(super) fn any_event() -> impl Strategy<Value = Event> {
     let again = Again { now: at(5_000), retry_after: None, jitter: 9 };
     prop_oneof![
         Just(Event::Submit { now: at(1_000), metadata: meta("{}") }),
@@ -87,12 +88,15 @@ fn any_event() -> impl Strategy<Value = Event> {
         }),
         Just(Event::Renewed { id: [7; 16] }),
         Just(Event::NotRenewed { again }),
-        prop::sample::select(vec![Decision::NotPlaced, Decision::Placed, Decision::GiveUp])
-            .prop_map(|decision| Event::Decide { now: at(4_000), decision }),
+        (
+            prop::sample::select(vec![Decision::NotPlaced, Decision::Placed, Decision::GiveUp]),
+            any_capabilities(),
+        )
+            .prop_map(|(decision, can)| Event::Decide { now: at(4_000), decision, can }),
     ]
 }
 
-fn any_standing() -> impl Strategy<Value = Standing> {
+pub(super) fn any_standing() -> impl Strategy<Value = Standing> {
     prop::sample::select(vec![Standing::Free, Standing::Ours, Standing::Others])
 }
 
@@ -106,7 +110,13 @@ fn is_legal(state: &OrderState) -> bool {
             action.is_some_and(|action| !matches!(action, Action::Revoke | Action::Store | Action::Renew))
         }
         Phase::Storing => action == Some(Action::Store),
-        Phase::Finished(_) => action.is_none_or(|action| matches!(action, Action::Revoke | Action::Renew)),
+        Phase::Finished(end) => action.is_none_or(|action| match action {
+            Action::Revoke | Action::Renew => true,
+            Action::Cancel | Action::Check => {
+                end == End::Failed && state.certificate.is_none() && state.late.is_none()
+            }
+            _ => false,
+        }),
     };
     let has_certificate = state.certificate.is_some();
     let certificate_fits = match state.phase {
@@ -138,15 +148,21 @@ proptest! {
             let Ok(step) = step(&limits(), order.as_ref(), standing, event.clone()) else { continue };
             prop_assert!(step.state.is_some() || step.command.is_none(), "a command needs a stored step");
             prop_assert!(!(step.keeps_claim && step.command.is_some()));
-            let own = |state: &Option<OrderState>| {
-                let kept = |state: &OrderState| match state.phase {
-                    Phase::Storing | Phase::Finished(End::Generated) => state.certificate.clone(),
-                    _ => None,
-                };
-                state.as_ref().and_then(kept)
+            let kept = |state: &Option<OrderState>| {
+                let state = state.as_ref();
+                let late = state.and_then(|state| state.late.clone()).map(|late| late.certificate);
+                (state.and_then(|state| state.certificate.clone()), late)
             };
-            let is_new = own(&step.state).is_some() && own(&order).is_none();
-            prop_assert!(!is_new || step.notes, "a certificate is noted when it becomes the order's");
+            let is_new = step.state.is_some() && kept(&step.state) != kept(&order);
+            prop_assert_eq!(is_new, step.notes, "a certificate is noted when the order keeps it");
+            if let (true, Some(next)) = (is_new, &step.state) {
+                let own = match next.phase {
+                    Phase::Finished(End::Failed) => KeptAs::Quarantined,
+                    _ => KeptAs::Accepted,
+                };
+                let is_late = kept(&step.state).1 != kept(&order).1;
+                prop_assert_eq!(next.kept_as(), if is_late { KeptAs::Late } else { own });
+            }
             if let (Some(before), Some(after)) = (&order, &step.state) {
                 prop_assert!(is_legal(after), "{event:?}: {before:?} {after:?}");
                 if let Phase::Finished(_) = before.phase {

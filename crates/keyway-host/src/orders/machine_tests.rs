@@ -298,7 +298,7 @@ fn a_renewal_waits_for_its_authority_without_end() {
 #[test]
 fn a_person_decides_what_cannot_be_known() {
     let undecided = state(Phase::Undecided);
-    let decide = |decision| Event::Decide { now: at(3_000), decision };
+    let decide = |decision| Event::Decide { now: at(3_000), decision, can: can() };
     let scheduled = |decision| next(&undecided, Standing::Free, decide(decision)).scheduled.unwrap().action;
     assert_eq!(scheduled(Decision::NotPlaced), Action::Issue);
     assert_eq!(scheduled(Decision::Placed), Action::Check);
@@ -328,7 +328,7 @@ fn a_deleted_order_goes_when_it_is_settled() {
 fn a_deleted_order_goes_when_a_person_ends_it() {
     let undecided = OrderState { delete: true, cancel: Cancel::Told, ..state(Phase::Undecided) };
     for decision in [Decision::NotPlaced, Decision::GiveUp] {
-        let event = Event::Decide { now: at(2_000), decision };
+        let event = Event::Decide { now: at(2_000), decision, can: can() };
         assert_eq!(stepped(&undecided, Standing::Free, event).unwrap().state, None, "{decision:?}");
     }
 }
@@ -379,5 +379,7 @@ fn listeners_are_told_until_they_have_heard() {
 
 #[path = "machine_certificates_tests.rs"]
 mod certificates;
+#[path = "machine_giving_up.rs"]
+mod giving_up;
 #[path = "machine_properties.rs"]
 mod properties;

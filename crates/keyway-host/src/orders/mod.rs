@@ -86,7 +86,8 @@
 //!    B7).
 //! 5. The certificate is checked. It must have the key of the request and every name in the request, its chain
 //!    must link, it must be valid now, and the policy must allow its names (decisions B11, B11a). If the
-//!    certificate breaks a rule, the order keeps it and fails.
+//!    certificate breaks a rule, the order keeps it and fails, and the log shows it as
+//!    [quarantined](KeptAs::Quarantined) (decision H322).
 //! 6. The certificate is sealed in the order, added to the [log](Orders::issued), and written to the [secret
 //!    store](crate::HostBuilder::certificate_store) of the host. Then the order is active (decision B13).
 //! 7. The [listeners](crate::HostBuilder::certificate_events) are told, at least once.
@@ -106,9 +107,13 @@
 //! | the same, and reconciles | is asked what happened |
 //! | the same, and made a checkpoint in this call | is checked |
 //! | the same, and can do none of that | waits for a person's [decision](Orders::decide) |
-//! | makes a certificate for a canceled order | keeps it as [late](OrderState::late), and it is revoked |
+//! | makes a certificate for an order that is canceled or has ended | keeps it as [late](OrderState::late), and it is revoked |
 //!
 //! If a host stops during a plugin's call, this counts as a passed deadline (decision B6).
+//!
+//! When an order passes its own deadline, when its attempts are used up, or when a person gives it up, the authority may
+//! still work on it. The order ends at once, and the host then asks the authority to cancel it, if the authority can,
+//! and as often as [`Retries`] says. A deleted order keeps its record until then (decision H321).
 //!
 //! # Several hosts
 //!
@@ -124,7 +129,6 @@
 //! # Limits
 //!
 //! * An order is at most 640 KiB with all its parts (decision R8).
-//! * An order that passes its own deadline fails. The authority is not told.
 //! * The host makes the request from a stored key only once. To change the names in it, cancel the order and place a
 //!   new one.
 
@@ -182,6 +186,6 @@ pub use order::{NewOrder, Order, OrderPage};
 pub use policy::{AllowList, Asked, AskedKey, OrderPolicy, PolicyRefusal, Rule};
 pub use renewal::Renewal;
 pub use routing::{Candidate, NotTaken, Route, RouteError, route};
-pub use state::{Action, End, Late, OrderState, OrderStatus, Phase, Renewing, Revocation, Scheduled};
+pub use state::{Action, End, KeptAs, Late, OrderState, OrderStatus, Phase, Renewing, Revocation, Scheduled};
 pub use stored_key::StoredKeyError;
 pub use validation::{RequestError, StoredKey, ValidRequest, validate};

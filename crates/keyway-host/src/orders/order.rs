@@ -46,8 +46,8 @@ impl NewOrder {
         self
     }
 
-    /// Sets the time at which the order fails if it is not finished. By default there is no deadline, because an
-    /// authority may wait for a person for weeks (decision B7).
+    /// Sets the time at which the order fails if it is not finished. The authority is then asked to cancel it (decision
+    /// H321). By default there is no deadline, because an authority may wait for a person for weeks (decision B7).
     #[must_use]
     pub const fn with_deadline(mut self, deadline: Timestamp) -> Self {
         self.deadline = Some(deadline);

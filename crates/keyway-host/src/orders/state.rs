@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use keyway_certificates::{CertificateStatus, IssuedCertificate, OrderId, Pem, RevocationReason};
+use keyway_certificates::{
+    Capabilities, CertificateStatus, IssuedCertificate, OrderId, Pem, RevocationReason,
+};
 use keyway_core::{Timestamp, Wiped};
 
 use super::intents::order_id;
@@ -34,7 +36,8 @@ pub enum End {
     Generated = 1,
     /// The CA or the client canceled the order.
     Canceled = 2,
-    /// The order failed. Its message has the reason.
+    /// The order failed. Its message has the reason. If the host gave up an order that the CA may still work on, it asks
+    /// the CA to cancel the order, and [`OrderState::scheduled`] shows this until it is done.
     Failed = 3,
 }
 
@@ -58,11 +61,11 @@ pub enum Action {
     Check = 2,
     /// Send the client's new metadata to the plugin.
     Modify = 3,
-    /// Cancel the order.
+    /// Cancel the order, because a client wants it or because the host gave the order up.
     Cancel = 4,
     /// Ask for the outcome of a call that was cut short.
     Reconcile = 5,
-    /// Revoke a certificate that came after the order was canceled.
+    /// Revoke the certificate, or one that came after the order ended.
     Revoke = 6,
     /// Write the certificate to the host's secret store. No certificate plugin is called.
     Store = 7,
@@ -111,7 +114,7 @@ pub(crate) enum About {
     Expiring,
 }
 
-/// A certificate that came after the order was canceled (decision B17).
+/// A certificate that came after the order was canceled or ended (decision B17).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Late {
@@ -119,6 +122,17 @@ pub struct Late {
     pub certificate: Pem,
     /// Whether the CA revoked the certificate.
     pub revoked: bool,
+}
+
+/// How an order keeps a certificate. The numbers are stored, and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeptAs {
+    /// The certificate is the result of the order.
+    Accepted = 1,
+    /// The certificate broke a rule of the host, and the order failed.
+    Quarantined = 2,
+    /// The certificate came after the order was canceled or ended.
+    Late = 3,
 }
 
 /// The revocation that the owner of an order wanted for its certificate (decision B18).
@@ -160,7 +174,7 @@ impl Renewing {
 pub(crate) enum Revoking {
     /// The revocation of the order's certificate, with the wish that asked for it.
     Own { reason: RevocationReason, since: Timestamp },
-    /// The revocation of a certificate that came after the order was canceled.
+    /// The revocation of a certificate that came after the order was canceled or ended.
     Late,
 }
 
@@ -169,7 +183,7 @@ pub(crate) enum Revoking {
 pub(super) enum ToRevoke<'a> {
     /// The certificate of the order.
     Own(&'a Pem, RevocationReason),
-    /// A certificate that came after the order was canceled.
+    /// A certificate that came after the order was canceled or ended.
     Late(&'a Pem),
 }
 
@@ -191,7 +205,7 @@ pub struct OrderState {
     pub failures: u32,
     /// The certificate. In [`End::Failed`], the certificate broke a rule, and is kept in quarantine.
     pub certificate: Option<IssuedCertificate>,
-    /// A certificate that came after the order was canceled.
+    /// A certificate that came after the order was canceled or ended.
     pub late: Option<Late>,
     /// The revocation of the certificate; `None` unless the owner wanted one.
     pub revocation: Option<Revocation>,
@@ -331,6 +345,14 @@ impl OrderState {
         }
     }
 
+    /// Ends the order as failed. If the authority may still work on the order, it is asked to cancel it at the time
+    /// `at`: otherwise it could make a certificate that the host never hears of (decision H321).
+    pub(super) fn given_up(self, now: Timestamp, at: Timestamp, can: Capabilities) -> Self {
+        let cancels = self.is_placed && can.cancels;
+        let scheduled = cancels.then_some(Scheduled { action: Action::Cancel, at });
+        Self { scheduled, ..self.finished(now, End::Failed) }
+    }
+
     /// Moves the order to the phase `Undecided`, in which it waits for a person.
     pub(super) fn undecided(self, now: Timestamp) -> Self {
         Self { phase: Phase::Undecided, since: now, scheduled: None, displaced: None, notice: None, ..self }
@@ -411,6 +433,15 @@ impl OrderState {
     pub(super) fn is_expiry_news(&self, renewal: Option<&Self>) -> bool {
         let is_revoked = self.revocation.as_ref().is_some_and(|revocation| revocation.revoked);
         !is_revoked && !renewal.is_some_and(Self::is_kept)
+    }
+
+    /// Returns how the order keeps the newest of its certificates.
+    pub(super) fn kept_as(&self) -> KeptAs {
+        match self.phase {
+            _ if self.late.is_some() => KeptAs::Late,
+            Phase::Finished(End::Failed) => KeptAs::Quarantined,
+            _ => KeptAs::Accepted,
+        }
     }
 
     /// Returns the certificate that is to be revoked next.

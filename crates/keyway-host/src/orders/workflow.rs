@@ -93,12 +93,18 @@ impl Workflow for OrderWorkflow {
         matches!(failure, OrdersError::Refused(TransitionError::NotDue | TransitionError::NoOrder))
     }
 
-    fn note(&self, entry: &Entry<Self>, event: &Event) -> Result<Option<Note>, RecordError> {
-        let Event::Answered(answered) = event else { return Ok(None) };
+    fn note(
+        &self,
+        entry: &Entry<Self>,
+        next: Option<&OrderState>,
+        event: &Event,
+    ) -> Result<Option<Note>, RecordError> {
+        let (Event::Answered(answered), Some(next)) = (event, next) else { return Ok(None) };
         let Some(facts) = &answered.facts else { return Ok(None) };
-        let (placed, order) = (&entry.fixed, order_id(&entry.address.id));
-        let issued = IssuedEntry::of((order, &placed.owner, &placed.authority), facts, answered.again.now);
-        self.log.note(entry.address, issued).map(Some)
+        let (placed, order, kept_as) = (&entry.fixed, order_id(&entry.address.id), next.kept_as());
+        let told = (answered.again.now, kept_as);
+        let issued = IssuedEntry::of((order, &placed.owner, &placed.authority), facts, told);
+        self.log.note(self.log.address(entry.address, next, kept_as), issued).map(Some)
     }
 
     fn stored(&self, _: &Entry<Self>, _: &Self::Event) {

@@ -229,11 +229,12 @@ impl<W: Workflow> Course<'_, W> {
             }
             (holder, _) => holder.map(|holder| (holder, None)),
         };
-        let note = match step.notes.then(|| self.worker.workflow.note(&self.entry, event)) {
-            Some(Err(error)) => return Err(self.not_stored(error)),
-            Some(Ok(note)) => note,
-            None => None,
-        };
+        let note =
+            match step.notes.then(|| self.worker.workflow.note(&self.entry, step.state.as_ref(), event)) {
+                Some(Err(error)) => return Err(self.not_stored(error)),
+                Some(Ok(note)) => note,
+                None => None,
+            };
         let (state, at_most) = (step.state.take(), step.at_most);
         let mut change = Change { state, claim: claim.clone(), at_most, holder: told, note };
         let applied = self.worker.journal.try_apply(&mut self.entry, &mut change).await;

@@ -188,11 +188,17 @@ pub(crate) trait Workflow: Recorded + Sized {
         failure
     }
 
-    /// Returns new records of another kind that are stored with the step of an event.
+    /// Returns new records of another kind that are stored with the step of an event. `next` is the state after the
+    /// step.
     ///
     /// # Errors
     /// The new records cannot be sealed. In this case, the step is not stored.
-    fn note(&self, _entry: &Entry<Self>, _event: &Self::Event) -> Result<Option<Note>, RecordError> {
+    fn note(
+        &self,
+        _entry: &Entry<Self>,
+        _next: Option<&Self::State>,
+        _event: &Self::Event,
+    ) -> Result<Option<Note>, RecordError> {
         Ok(None)
     }
 

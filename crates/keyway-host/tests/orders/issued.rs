@@ -1,4 +1,4 @@
-//! Tests the checks of issued certificates, and the log of valid certificates.
+//! Tests the checks of issued certificates, and the log of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keyway_certificates::{
     CaInformation, CertificateAuthority as _, CertificateAuthorityLayer, CertificateError, CertificateStatus,
-    IssuedCertificate, Layered, OrderMetadata, Pem,
+    IssuedCertificate, Layered, OrderMetadata, Pem, RevocationReason,
 };
-use keyway_conformance::certificates::ScriptedCa;
-use keyway_core::{ErrorKind, Json, JsonObject, PluginError};
+use keyway_conformance::certificates::{CaCall, Fault, ScriptedCa, Step};
+use keyway_core::{Clock as _, ErrorKind, Json, JsonObject, PluginError};
 use keyway_host::orders::{
-    Authority, End, IssuedBy, NewOrder, Order, OrderStatus, OrdersError, Phase, TransitionError,
+    Authority, End, IssuedBy, KeptAs, NewOrder, Order, OrderStatus, OrdersError, Phase, TransitionError,
 };
 use keyway_storage::Storage;
 
@@ -67,8 +67,18 @@ async fn a_certificate_that_breaks_a_rule_ends_the_order_and_is_kept_in_quaranti
         assert_eq!(state.sub_status, Some(CertificateStatus::Generated));
         assert_eq!(state.certificate.unwrap().certificate.as_str(), certificate, "it is kept");
         assert!(order.container.is_none());
-        let logged = world.issued(IssuedBy::Name("door.example.com"), None, 9).await.unwrap();
-        assert!(logged.entries.is_empty(), "it is not in use, so it is not in the log");
+        if certificate != CERTIFICATE {
+            continue;
+        }
+        let logged =
+            async || world.issued(IssuedBy::Name("door.example.com"), None, 9).await.unwrap().entries;
+        let entries = logged().await;
+        let [entry] = entries.as_slice() else { panic!("the authority made it: {entries:?}") };
+        let quarantined = (&order.id, KeptAs::Quarantined, None);
+        assert_eq!((&entry.order, entry.kept_as, entry.revoked), quarantined);
+        world.revoke(&joe(), &order.id, RevocationReason::KeyCompromise).await.unwrap();
+        world.work().await;
+        assert_eq!(logged().await[0].revoked, Some(world.clock.now()));
     }
     // The certificate is for a different key than the request.
     let (_, order) = ended(ScriptedCa::new(), simple_cmc(), none).await;
@@ -141,6 +151,30 @@ async fn a_certificate_and_its_entry_in_the_log_are_one_commit() {
 }
 
 #[tokio::test]
+async fn a_late_certificate_is_in_the_log_with_its_revocation() {
+    let ca = ScriptedCa::new();
+    let world = start(&ca).await;
+    let request = || new_order().with_request_id("late");
+    let order = world.submit(request()).await.unwrap();
+    world.work().await;
+    ca.script(CaCall::Check, [Step::fault(Fault::LostAnswer)]);
+    world.pass(2 * DELAY).await;
+    world.cancel(&joe(), &order.id).await.unwrap();
+    world.work().await;
+    let canceled = world.look(&order).await.state;
+    assert_eq!(canceled.phase, Phase::Finished(End::Canceled));
+    assert!(canceled.late.is_some_and(|late| late.revoked));
+    assert!(world.delete(&joe(), &order.id).await.unwrap().is_none());
+    let logged = world.issued(IssuedBy::Name("door.example.com"), None, 9).await.unwrap().entries;
+    let [entry] = logged.as_slice() else { panic!("the authority made it: {logged:?}") };
+    let late = (&order.id, KeptAs::Late, Some(world.clock.now()));
+    assert_eq!((&entry.order, entry.kept_as, entry.revoked), late);
+    // The authority would return the revoked certificate.
+    let refused = world.submit(request()).await.unwrap_err();
+    assert!(matches!(refused, OrdersError::Refused(TransitionError::Deleted)), "{refused}");
+}
+
+#[tokio::test]
 async fn the_request_id_of_a_deleted_order_with_a_certificate_is_refused() {
     let ca = ScriptedCa::new().with_certificate(issued(CERTIFICATE, ROOT));
     let again = || simple_cmc().with_request_id("again");
@@ -165,7 +199,7 @@ async fn a_good_certificate_is_found_in_the_log_by_serial_and_by_name() {
         let page = world.issued(by, None, 9).await.unwrap();
         let [entry] = page.entries.as_slice() else { panic!("{by:?}: {page:?}") };
         assert_eq!((&entry.order, &entry.owner, entry.serial.as_str()), (&order.id, &joe(), "1f2e3d"));
-        assert_eq!(entry.names, ["door.example.com"]);
+        assert_eq!((&*entry.names, entry.kept_as), (&["door.example.com".to_owned()][..], KeptAs::Accepted));
         assert!(page.next.is_none());
     }
     for by in [IssuedBy::Serial("1f"), IssuedBy::Name("example.com"), IssuedBy::Name("1f2e3d")] {

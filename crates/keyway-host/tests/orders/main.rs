@@ -4,6 +4,7 @@
 mod answers;
 mod changes;
 mod crashes;
+mod giving_up;
 #[path = "../support/ground.rs"]
 mod ground;
 mod issued;

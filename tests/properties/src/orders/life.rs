@@ -154,7 +154,13 @@ fn check(order: &Order) {
         Phase::Finished(end) => {
             let is_late = state.late.as_ref().is_some_and(|late| !late.revoked);
             let status = if end == End::Failed { OrderStatus::Error } else { OrderStatus::Active };
-            (status, scheduled.is_none() || (scheduled == Some(Action::Revoke) && is_late))
+            let is_scheduled = match scheduled {
+                None => true,
+                Some(Action::Revoke) => is_late,
+                // The authority is asked to cancel an order that failed.
+                Some(action) => end == End::Failed && matches!(action, Action::Cancel | Action::Check),
+            };
+            (status, is_scheduled)
         }
         // The host has no secret store, and no call is in progress between two events.
         Phase::Storing | Phase::Asking(_) => panic!("{state:?}"),

@@ -1,0 +1,115 @@
+//! Tests that an order that the host gives up is canceled at its authority (decision H321).
+
+use proptest::prelude::*;
+
+use super::properties::{any_answer, any_event, any_standing};
+use super::*;
+
+fn able() -> Capabilities {
+    can().cancels(true)
+}
+
+/// Returns an order that failed at its deadline, and that its authority is asked to cancel.
+fn given_up() -> OrderState {
+    let wake = Event::Wake { now: at(2_000), setup: setup(able()), deadline: Some(at(2_000)) };
+    next(&state(Phase::Waiting), Standing::Free, wake)
+}
+
+#[test]
+fn a_person_knows_whether_the_authority_has_an_order() {
+    let undecided = OrderState { is_placed: false, ..state(Phase::Undecided) };
+    let decided =
+        |decision| next(&undecided, Standing::Free, Event::Decide { now: at(3_000), decision, can: able() });
+    let wanted = next(&decided(Decision::Placed), Standing::Free, canceled());
+    assert_eq!(wanted.scheduled.map(|scheduled| scheduled.action), Some(Action::Cancel));
+    let wanted = next(&decided(Decision::NotPlaced), Standing::Free, canceled());
+    assert_eq!(wanted.phase, Phase::Finished(End::Canceled), "there is nothing to cancel");
+}
+
+#[test]
+fn an_order_that_is_placed_again_gets_an_update_that_the_authority_never_had() {
+    let (changing, unknown) = (Some(meta("{\"new\":1}")), Some(Action::Modify));
+    let undecided = OrderState { changing, unknown, ..state(Phase::Undecided) };
+    let decision = Event::Decide { now: at(3_000), decision: Decision::NotPlaced, can: able() };
+    let asked = next(&next(&undecided, Standing::Free, decision), Standing::Free, woken(3_000));
+    let placed = next(&asked, Standing::Ours, reply(Answer::WaitingForCa, able()));
+    assert_eq!(placed.scheduled.map(|scheduled| scheduled.action), Some(Action::Modify));
+    assert_eq!(placed.metadata.as_str(), "{}", "the order was placed with these");
+}
+
+#[test]
+fn the_data_of_a_plugin_that_cancels_a_failed_order_is_stored() {
+    let asked = next(&given_up(), Standing::Free, woken(2_000));
+    let saved = next(&asked, Standing::Ours, Event::Checkpoint { plugin_meta: meta("{\"saved\":1}") });
+    assert_eq!(saved.plugin_meta.as_str(), "{\"saved\":1}");
+    let waiting = next(&saved, Standing::Ours, reply(Answer::WaitingForCa, able()));
+    assert_eq!(waiting.plugin_meta.as_str(), "{\"asked\":1}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn a_failed_order_is_canceled_if_the_authority_may_work_on_it_and_cancels(
+        events in prop::collection::vec((any_event(), any_standing()), 1..24),
+    ) {
+        let mut order: Option<OrderState> = None;
+        for (event, standing) in events {
+            let Ok(step) = step(&limits(), order.as_ref(), standing, event.clone()) else { continue };
+            if let (Some(before), Some(after)) = (&order, &step.state)
+                && !matches!(before.phase, Phase::Finished(_))
+                && after.phase == Phase::Finished(End::Failed)
+                && after.certificate.is_none()
+            {
+                let (can, is_ended) = match &event {
+                    Event::Wake { setup, .. } => (setup.can, false),
+                    Event::Decide { can, .. } => (*can, false),
+                    Event::Answered(answered) => (
+                        answered.setup.can,
+                        matches!(
+                            answered.answer,
+                            Answer::InvalidOperation | Answer::Broken | Answer::Unsupported
+                        ),
+                    ),
+                    _ => panic!("{event:?}"),
+                };
+                let cancels = after.scheduled.is_some_and(|scheduled| scheduled.action == Action::Cancel);
+                prop_assert_eq!(cancels, can.cancels && after.is_placed && !is_ended, "{:?}", event);
+            }
+            order = step.state;
+        }
+    }
+
+    /// Lets the authority answer, or the worker get lost, at each attempt to cancel a failed order.
+    #[test]
+    fn the_attempts_to_cancel_a_failed_order_are_limited_and_a_certificate_is_revoked(
+        answers in prop::collection::vec(prop::option::of(any_answer()), 4..9),
+    ) {
+        let ended = given_up();
+        let (mut order, mut attempts) = (ended.clone(), 0);
+        for answer in answers {
+            let Some(Scheduled { action: action @ (Action::Cancel | Action::Check), at: due }) = order.scheduled
+            else {
+                break;
+            };
+            let asked = stepped(&order, Standing::Free, woken(due.as_milliseconds())).unwrap();
+            prop_assert_eq!(asked.command, Some(Command::Ask(action)));
+            attempts += 1;
+            order = asked.state.unwrap();
+            let Some(answer) = answer else { continue };
+            order = next(&order, Standing::Ours, reply(answer.clone(), able()));
+            let result = |state: &OrderState| (state.phase, state.message.clone(), state.sub_status);
+            prop_assert_eq!(result(&order), result(&ended));
+            let action = order.scheduled.map(|scheduled| scheduled.action);
+            if let Answer::Generated(brought) | Answer::Rejected(Some(brought)) = answer {
+                prop_assert_eq!(order.late.as_ref().map(|late| &late.certificate), Some(&brought.certificate));
+                prop_assert_eq!((action, order.failures), (Some(Action::Revoke), 0));
+            } else if let Some(Scheduled { at: due, .. }) = order.scheduled {
+                prop_assert!(due >= at(7_000), "never earlier than the plugin says");
+            }
+        }
+        prop_assert!(attempts <= limits().retries.attempts);
+        let is_left = matches!(order.scheduled, Some(Scheduled { action: Action::Cancel | Action::Check, .. }));
+        prop_assert!(!is_left, "{:?}", order);
+    }
+}
