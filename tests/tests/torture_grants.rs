@@ -1,13 +1,13 @@
 //! Tests the torture of grants. The tests make a short run, and check that the torture detects faults.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use keyway_tests::services::OrSkip as _;
 use keyway_tests::torture::Options;
 use keyway_tests::torture::Report;
 use keyway_tests::torture::cuts::Cuts;
-use keyway_tests::torture::grants::{self, CutOptions, Defect, Plan, Role, Tasks};
+use keyway_tests::torture::grants::{self, CutOptions, Defect, Plan, Tasks};
 use keyway_tests::torture::line::Line;
 #[cfg(unix)]
 use keyway_tests::torture::ssh_files::{self, DiskDefect};
@@ -59,20 +59,8 @@ fn lines_of(plan: &Plan) -> Vec<Line> {
 #[test]
 fn a_grant_that_is_there_after_its_revocation_was_acknowledged_is_lost() {
     let folder = tempfile::tempdir().unwrap();
-    let mut plan = Plan {
-        role: Role::Write,
-        folder: folder.path().to_owned(),
-        program: PathBuf::from(PROGRAM),
-        seed: 1,
-        slot: 0,
-        hosts: 1,
-        round: 0,
-        generation: 0,
-        unresolved: Vec::new(),
-        revoked: Vec::new(),
-        tasks: Tasks { own: 1, sharing: 0, operations: 20, executable: false },
-        defect: None,
-    };
+    let tasks = Tasks { own: 1, sharing: 0, operations: 20, executable: false };
+    let mut plan = Plan::alone(folder.path(), Path::new(PROGRAM), 1, tasks);
     let lines = lines_of(&plan);
     assert!(!lines.iter().any(Line::is_fault), "{lines:?}");
     // Some of these grants still exist.

@@ -2,7 +2,8 @@
 //!
 //! A test that cannot run because a real program is missing appends one line to the file that
 //! `KEYWAY_SKIP_REPORT` names: the program, a tab, the skipped test, a tab, and the reason.
-//! `keyway_tests::services` writes these lines.
+//! `keyway_tests::services` writes these lines. A test of a crate that must not depend on it writes its own, for the
+//! program `root` if it needs the rights of root.
 
 use std::{collections::BTreeMap, fs, path::Path};
 

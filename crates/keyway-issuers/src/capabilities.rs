@@ -8,7 +8,8 @@ use std::num::NonZeroUsize;
 #[allow(clippy::struct_excessive_bools)] // Each flag is a separate declaration, read by name.
 pub struct Capabilities {
     /// Calls with the same [`IntentId`](crate::IntentId) have one effect, and the answer to a repeated call is as
-    /// complete as the first answer.
+    /// complete as the first answer. After the credential was revoked, a call with its intent makes none (decision
+    /// H328).
     ///
     /// See decision R3.
     pub idempotent: bool,

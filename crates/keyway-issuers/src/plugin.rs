@@ -75,7 +75,9 @@ pub trait Issuer: fmt::Debug + Send + Sync {
 
     /// Destroys a credential.
     ///
-    /// Revoking a credential that no longer exists succeeds (decision W6).
+    /// Revoking a credential that no longer exists succeeds (decision W6). An [idempotent](Capabilities::idempotent)
+    /// issuer refuses a request with the intent of a revoked credential, since that request may be late (decision
+    /// H328).
     ///
     /// # Errors
     /// After any error the credential counts as existing, and the host may try again.

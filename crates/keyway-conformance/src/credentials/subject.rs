@@ -54,6 +54,7 @@ pub struct ToldOfCredentials {
     pub(super) unavailable: Option<Place>,
     pub(super) failing: Vec<Place>,
     pub(super) diverged: Option<Place>,
+    pub(super) own_account: Option<String>,
     pub(super) generator: Option<String>,
     pub(super) facts: Option<Arc<Facts>>,
     pub(super) held: Option<Arc<Listing>>,
@@ -113,6 +114,14 @@ impl CredentialSubject {
     #[must_use]
     pub fn diverged(mut self, account: &str, asset: &str) -> Self {
         self.told.diverged = Some((account.to_owned(), asset.to_owned()));
+        self
+    }
+
+    /// Names an account that the store itself lists. Without one, an empty list shows nothing, and the rules about
+    /// such lists are skipped.
+    #[must_use]
+    pub fn own_account(mut self, name: &str) -> Self {
+        self.told.own_account = Some(name.to_owned());
         self
     }
 

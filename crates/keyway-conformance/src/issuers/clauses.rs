@@ -51,4 +51,5 @@ clauses! {
     "R3" "the same intent twice is one effect, where that is declared";
     "K1" "secrets go into no log, error, environment or debugging text";
     "H294" "an intent that was answered to have had no effect has none later";
+    "H328" "a revoked credential does not come back by its intent";
 }

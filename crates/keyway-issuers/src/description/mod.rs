@@ -52,7 +52,8 @@ pub struct Description {
 pub struct Features {
     /// The plugin reads its input from standard input, which other users of the machine cannot see.
     pub stdin: bool,
-    /// The plugin reads the key `intent_id`, and makes one credential for one intent.
+    /// The plugin reads the key `intent_id`, and makes one credential for one intent, also if that credential was
+    /// revoked.
     ///
     /// The real WaTTS host knows neither the feature nor the key. A host of this project sends the key only to plugins
     /// with the feature.

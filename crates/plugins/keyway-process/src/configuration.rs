@@ -75,8 +75,8 @@ pub struct ProcessConfiguration {
     /// (`Delegate=`). The helper then runs each program in a cgroup of its own. Needs `helper`.
     #[serde(default)]
     pub cgroup: Option<String>,
-    /// Set if the executable creates only one credential for an intent, even if the request is repeated. The executable
-    /// must also declare this in its features.
+    /// Set if the executable creates only one credential for an intent, even if the request is repeated, also after
+    /// that credential was revoked. The executable must also declare this in its features.
     #[serde(default)]
     pub idempotent: bool,
 }

@@ -3,6 +3,7 @@
 
 use keyway_core::{Effect, PluginError};
 use std::fs::{self, Permissions};
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -234,6 +235,10 @@ fn mode_and_owner_stay() {
         ask(home.context(None), Some(KEY)).unwrap();
         let made = fs::metadata(&home.file).unwrap();
         assert_eq!((made.mode() & 0o7777, made.uid(), made.gid()), (0o600, 12_345, 54_321));
+    } else if let Some(report) = std::env::var_os("KEYWAY_SKIP_REPORT") {
+        // Reports the skipped part to `cargo xtask test`.
+        let mut report = fs::File::options().create(true).append(true).open(report).unwrap();
+        report.write_all(b"root\tauthorized_keys of others\tonly root gives files away\n").unwrap();
     }
 }
 

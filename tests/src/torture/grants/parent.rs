@@ -1,15 +1,16 @@
 //! The process that starts the hosts, kills them and keeps the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
 use super::Defect;
+use super::cell::Cell;
 use super::plan::{Plan, Tasks};
 use crate::torture::draw::Draw;
 use crate::torture::fixture::{self, Area, Fixture, Role};
 use crate::torture::kill::{Ended, Fate, Moment, Victim};
+use crate::torture::ledger::{Finding, Ledger};
 use crate::torture::line::{Line, State};
 use crate::torture::{Options, Report, TortureError};
 
@@ -44,7 +45,9 @@ impl Area for Hosts<'_> {
             move || live(plan, draw)
         });
         let hosts = hosts.collect();
-        fixture.live_all(hosts, report)?;
+        let runs = fixture.live_all(hosts, report)?;
+        let lines = runs.iter().flat_map(|ended| &ended.lines);
+        report.findings.extend(resurrected(&fixture.ledger, round, lines));
         Ok(())
     }
 
@@ -57,18 +60,16 @@ impl Hosts<'_> {
     fn plan(&self, fixture: &Fixture, round: u64, role: Role) -> Plan {
         Plan {
             role,
-            folder: Path::to_owned(fixture.folder.path()),
-            program: self.options.program.clone(),
-            seed: fixture.draw.fork(round).bits(),
-            slot: 0,
             hosts: self.hosts,
             round,
-            generation: 0,
-            unresolved: Vec::new(),
-            revoked: Vec::new(),
-            tasks: Tasks::ALL,
             // A checking process has no defect.
             defect: if role == Role::Check { None } else { self.options.defect },
+            ..Plan::alone(
+                fixture.folder.path(),
+                &self.options.program,
+                fixture.draw.fork(round).bits(),
+                Tasks::ALL,
+            )
         }
     }
 }
@@ -157,10 +158,57 @@ fn revoked(lines: &[Line]) -> Vec<String> {
     revoked
 }
 
+/// Returns a finding for each grant of an earlier round that a host found in this round, although the check before this
+/// round did not.
+///
+/// The ledger keeps no cell that a check found absent, so it takes the line of the host for a new grant. Hosts request
+/// grants of their own round only.
+fn resurrected<'a>(ledger: &Ledger, round: u64, lines: impl IntoIterator<Item = &'a Line>) -> Vec<Finding> {
+    let of_an_earlier_round = |cell: &Cell| {
+        cell.number.split('.').next().and_then(|of| of.parse().ok()).is_some_and(|of: u64| of < round)
+    };
+    let found: BTreeSet<&String> = lines
+        .into_iter()
+        .filter_map(|line| match line {
+            Line::Begun { cell, state, .. } if *state != State::Absent => Some(cell),
+            _ => None,
+        })
+        .filter(|cell| cell.parse().is_ok_and(|cell| of_an_earlier_round(&cell)))
+        .filter(|cell| ledger.settled(cell) == Some(&State::Absent))
+        .collect();
+    let told = |cell| Finding::Lost(format!("{cell} was gone after an earlier round, and is granted again"));
+    found.into_iter().map(told).collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{revoked, unresolved};
+    use std::collections::BTreeMap;
+
+    use super::{resurrected, revoked, unresolved};
+    use crate::torture::ledger::{Finding, Ledger};
     use crate::torture::line::{Line, State};
+
+    #[test]
+    fn a_grant_that_was_revoked_in_an_earlier_round_is_lost_if_a_host_finds_it() {
+        let [gone, kept, new] = ["0.0.1", "0.0.2", "2.0.1"].map(|number| format!("tells/0/i.0.1.{number}"));
+        let there = |cell: &String| [begun(cell, State::of("there")), Line::Acknowledged { task: 1 }];
+        let mut ledger = Ledger::default();
+        ledger.record(0, &[there(&gone), there(&kept)].concat());
+        ledger.record(0, &[begun(&gone, State::Absent), Line::Acknowledged { task: 1 }]);
+        for _round in 0..2 {
+            let found = BTreeMap::from([(kept.clone(), State::of("there"))]);
+            assert_eq!(ledger.settle(&found), []);
+        }
+        let lines = [there(&kept), there(&new), there(&gone)].concat();
+        // The ledger itself takes the grant for a new one.
+        assert_eq!(ledger.record(0, &lines), []);
+        let findings = resurrected(&ledger, 2, &lines);
+        assert!(matches!(&findings[..], [Finding::Lost(what)] if what.starts_with(&gone)), "{findings:?}");
+    }
+
+    fn begun(cell: &str, state: State) -> Line {
+        Line::Begun { task: 1, cell: cell.to_owned(), state }
+    }
 
     #[test]
     fn a_request_neither_acknowledged_nor_refused_is_in_doubt() {

@@ -1,6 +1,6 @@
 //! The plan that the parent gives to each process of the torture.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,26 @@ pub struct Plan {
     pub tasks: Tasks,
     /// The deliberate defect.
     pub defect: Option<Defect>,
+}
+
+impl Plan {
+    /// Makes the plan of a host that works alone in a new folder, without a defect.
+    pub fn alone(folder: &Path, program: &Path, seed: u64, tasks: Tasks) -> Self {
+        Self {
+            role: Role::Write,
+            folder: folder.to_owned(),
+            program: program.to_owned(),
+            seed,
+            slot: 0,
+            hosts: 1,
+            round: 0,
+            generation: 0,
+            unresolved: Vec::new(),
+            revoked: Vec::new(),
+            tasks,
+            defect: None,
+        }
+    }
 }
 
 /// The number of tasks of each kind, and of their operations.

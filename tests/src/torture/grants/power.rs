@@ -36,20 +36,8 @@ pub fn power_cuts(options: &CutOptions) -> Result<Report, TortureError> {
     let folder = cuts::folder()?;
     // The trace shows the paths that the process opens, so the root must have no symbolic links.
     let root = folder.path().canonicalize().map_err(system)?;
-    let plan = Plan {
-        role: Role::Write,
-        folder: root.clone(),
-        program: options.program.clone(),
-        seed: options.cuts.seed,
-        slot: 0,
-        hosts: 1,
-        round: 0,
-        generation: 0,
-        unresolved: Vec::new(),
-        revoked: Vec::new(),
-        tasks: Tasks { executable: false, ..options.tasks },
-        defect: None,
-    };
+    let tasks = Tasks { executable: false, ..options.tasks };
+    let plan = Plan::alone(&root, &options.program, options.cuts.seed, tasks);
     let arguments = ["grants".to_owned(), serde_json::to_string(&plan)?];
     let mut trace = Trace::of(&options.strace, &options.program, &arguments)?;
     if options.disk_lies {

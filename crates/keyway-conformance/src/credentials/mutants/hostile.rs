@@ -31,6 +31,16 @@ mutants! {
             let root = Account::new("root")?;
             Ok(Candidates::new([root.clone(), root].into_iter()))
         })
+    ListsNoAccounts breaks ["CRE-095", "CRE-098"] "lists none of its accounts"
+        (accounts |mutant, _question| {
+            let _ = mutant;
+            Ok(Candidates::new(std::iter::empty()))
+        })
+    ListsOtherAccounts breaks ["CRE-095"] "lists an account that it does not have in place of its own"
+        (accounts |mutant, _question| {
+            let _ = mutant;
+            Ok(Candidates::new([Account::new("other")?].into_iter()))
+        })
     ListsAssetsTwice breaks ["CRE-096"] "lists an asset twice"
         (assets |mutant, question| {
             let first = mutant.store.assets(question).await?.next().await?;

@@ -249,6 +249,7 @@ pub(super) fn subject(
         .failing("early", "web1")
         .failing("lost", "web1")
         .diverged("stale", "web1")
+        .own_account("root")
         .generator("own")
         .held(move |scratch| held.of(scratch, || (make(), Arc::default())).0.held())
         .notices(move |scratch| {

@@ -30,11 +30,11 @@ rules! {
 /// The maximum number of candidates that the kit reads.
 const MOST: usize = 10_000;
 
-/// Reads a list to its end, or to the kit's maximum. Each candidate must occur once.
+/// Reads a list to its end, or to the kit's maximum, and returns its candidates. Each must occur once.
 async fn each_once<T: Eq + Hash + Debug>(
     mut list: Candidates<T>,
     fixture: &StoreFixture<'_>,
-) -> Result<usize, Broken> {
+) -> Result<HashSet<T>, Broken> {
     let mut seen = HashSet::new();
     while seen.len() < MOST {
         match list.next().await {
@@ -45,7 +45,7 @@ async fn each_once<T: Eq + Hash + Debug>(
             Err(error) => return Err(fixture.unexpected("the list", &error)),
         }
     }
-    Ok(seen.len())
+    Ok(seen)
 }
 
 async fn account_list(fixture: &StoreFixture<'_>) -> Result<Candidates<Account>, Broken> {
@@ -61,18 +61,31 @@ async fn asset_list(fixture: &StoreFixture<'_>, generator: &str) -> Result<Candi
 }
 
 async fn accounts(fixture: &StoreFixture<'_>) -> Checked {
-    each_once(account_list(fixture).await?, fixture).await.map(drop)
+    let seen = each_once(account_list(fixture).await?, fixture).await?;
+    some_account(fixture, !seen.is_empty())?;
+    let own = fixture.subject().own_account.as_deref();
+    let is_seen = |own| seen.len() >= MOST || seen.iter().any(|account| account.as_str() == own);
+    ensure(own.is_none_or(is_seen), "the account that was named", "only others")
+}
+
+/// Demands that an account is listed. A store may list none for the kit's session, unless an account is named.
+fn some_account(fixture: &StoreFixture<'_>, is_listed: bool) -> Checked {
+    match (&fixture.subject().own_account, is_listed) {
+        (_, true) => Ok(()),
+        (Some(_), false) => Err(broken("the account that was named", "an empty list")),
+        (None, false) => Err(Broken::Missing { capability: "own account" }),
+    }
 }
 
 async fn assets(fixture: &StoreFixture<'_>) -> Checked {
     let generator = fixture.subject().generator.as_deref();
     let generator = generator.ok_or(Broken::Missing { capability: "generator" })?;
-    let count = each_once(asset_list(fixture, generator).await?, fixture).await?;
+    let count = each_once(asset_list(fixture, generator).await?, fixture).await?.len();
     ensure(count > 0, "assets of the generator that was named", "none")
 }
 
 async fn unknown_generator(fixture: &StoreFixture<'_>) -> Checked {
-    let count = each_once(asset_list(fixture, "kit-no-such-generator").await?, fixture).await?;
+    let count = each_once(asset_list(fixture, "kit-no-such-generator").await?, fixture).await?.len();
     ensure(count == 0, "no assets of an unknown generator", count.to_string())
 }
 
@@ -82,7 +95,8 @@ async fn lazy(fixture: &StoreFixture<'_>) -> Checked {
     };
     let in_time = fixture.in_time();
     let answer = tokio::time::timeout(in_time, first).await;
-    answer.map_err(|_| broken(format!("the first account within {in_time:?}"), "none yet"))?.map(drop)
+    let first = answer.map_err(|_| broken(format!("the first account within {in_time:?}"), "none yet"))?;
+    some_account(fixture, first?.is_some())
 }
 
 async fn without_effect(fixture: &StoreFixture<'_>) -> Checked {

@@ -49,6 +49,11 @@ mutants! {
             admit(request)?;
             Ok(issuer.issue_to_anybody(request))
         })
+    IssuesTheRevokedAgain breaks ["ISS-066"] "makes a credential again for an intent whose credential was revoked"
+        (revoke: |issuer, revocation| {
+            issuer.ledger.remove(revocation.state.as_str());
+            Ok(())
+        })
     TakesAllForDestroyed breaks ["ISS-063"] "tells of every revocation that the credential is destroyed"
         (reconcile: |issuer, question| Ok(match question.effect {
             IntendedEffect::Request => issuer.tell(question),

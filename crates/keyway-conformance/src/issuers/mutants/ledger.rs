@@ -21,7 +21,7 @@ pub(super) struct Ledger(PathBuf);
 #[derive(Default)]
 struct Content {
     entries: BTreeMap<String, Entry>,
-    /// The intents of requests that the issuer reported to the host as not executed.
+    /// The intents of requests that the issuer reported to the host as not executed, and of revoked credentials.
     voided: BTreeSet<String>,
 }
 
@@ -58,6 +58,14 @@ impl Ledger {
 
     pub(super) fn remove(&self, state: &str) {
         self.with(|content| content.entries.remove(state));
+    }
+
+    /// Removes a credential, and records that a later request with its intent must have no effect.
+    pub(super) fn revoke(&self, state: &str) {
+        self.with(|content| {
+            let removed = content.entries.remove(state);
+            content.voided.extend(removed.map(|entry| entry.intent));
+        });
     }
 
     pub(super) fn remove_all(&self) {

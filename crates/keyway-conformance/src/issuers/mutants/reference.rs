@@ -55,7 +55,7 @@ impl Operations {
         request: ReferenceIssuer::issue,
         revoking: |_, _| Ok(()),
         revoke: |issuer, revocation| {
-            issuer.ledger.remove(revocation.state.as_str());
+            issuer.ledger.revoke(revocation.state.as_str());
             Ok(())
         },
         reconcile: |issuer, question| Ok(issuer.tell(question)),

@@ -31,6 +31,9 @@ rules! {
     "ISS-065" Must needs RECONCILES from ["R2", "H294"]
         "After the answer that nothing happened, a late request with that intent makes no credential."
         late_requests;
+    "ISS-066" Must needs IDEMPOTENT from ["R3", "H328"]
+        "After a revocation, a late or repeated request with the intent of the credential makes no credential."
+        revoked_requests;
 }
 
 fn kinds(issued: &Issued) -> Vec<(&str, &PartKind)> {
@@ -155,4 +158,24 @@ async fn late_request(fixture: &IssuerFixture<'_>, patience: &mut Patience) -> C
     )?;
     // Asks again, since a request that failed may also have left a credential.
     must_tell(&handle, &request.context, IntendedEffect::Request, nothing(), patience).await
+}
+
+async fn revoked_requests(fixture: &IssuerFixture<'_>) -> Checked {
+    let before = fixture.listed().ok();
+    let handle = fixture.handle().await?;
+    let request = handle.example_request()?;
+    let issued = handle.issued(&request).await?;
+    handle.revoked(&request.context, &issued.state).await?;
+    // Simulates a suspended process, whose call reaches the issuer only after the revocation.
+    for late in [handle, fixture.handle().await?] {
+        let answer = late.request(&request).await;
+        let made = match &before {
+            Some(before) => fixture.listed()?.len().saturating_sub(before.len()),
+            // Without a list, the rule cannot tell whether an answered credential works.
+            None if matches!(answer, Ok(RequestOutcome::Issued(_))) => return fixture.listed().map(drop),
+            None => 0,
+        };
+        ensure(made == 0, "no credential, since it was revoked", made.to_string())?;
+    }
+    Ok(())
 }
