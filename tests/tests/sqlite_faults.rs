@@ -167,7 +167,7 @@ fn a_commit_whose_sync_failed_does_not_come_back_after_a_kill() {
         match &*said[0] {
             "one: ok, there: true" => assert!(is_there, "{calls}"),
             "one: nothing written, there: false" | "one: not known, there: false" => {
-                assert!(!is_there, "{calls}")
+                assert!(!is_there, "{calls}");
             }
             "one: not known, there: nothing written" => {}
             said => panic!("{calls}: {said}"),
