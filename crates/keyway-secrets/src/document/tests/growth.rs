@@ -10,8 +10,8 @@ use super::hooks::{Stored, handle};
 use super::{at, metadata, ring};
 use crate::{Document, SecretChange, SecretStore, SecretWrite};
 
-/// Returns the time in which a batch changes each of `secrets` secrets. Takes the shortest of several runs, which others
-/// on the machine disturb least.
+/// Returns the time in which a batch changes each of `secrets` secrets. Takes the shortest of several runs, which other
+/// programs disturb least.
 fn time_to_change(secrets: usize) -> Duration {
     let stored: Arc<Mutex<Stored>> = Arc::default();
     let keys = ring();

@@ -35,8 +35,8 @@ pub(crate) fn printed_len(document: &Document, metadata: &PluginMetadata) -> Res
     Ok(length.0)
 }
 
-/// Writes a document whose [`printed_len`] is `length`. The buffer gets this capacity, because a buffer that grows would
-/// leave copies of the text behind.
+/// Writes a document whose [`printed_len`] is `length`. The buffer gets this capacity, because a buffer that grows
+/// would leave copies of the text behind.
 pub(crate) fn print_of(length: usize, document: &Document, metadata: &PluginMetadata) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(length));
     write_document(&mut *text, document, metadata);
