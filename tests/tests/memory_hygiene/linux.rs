@@ -194,8 +194,10 @@ async fn use_refused_texts(folder: &Path, masked: &[u8]) {
     for fault in ["b = 1\nb = 2 # ", "b = ", "b = \"", deep.as_str()] {
         let needle = repeated(masked, 100);
         let mut text = Zeroizing::new(String::with_capacity(empty.len() + 3 * needle.len() + 200));
-        let parts = [before, "[store]\na = \"", &needle, "\" # ", &needle, "\n", fault, &needle, "\n", after];
-        parts.iter().for_each(|part| text.push_str(part));
+        for part in [before, "[store]\na = \"", &needle, "\" # ", &needle, "\n", fault, &needle, "\n", after]
+        {
+            text.push_str(part);
+        }
         fs::write(&file, keys.seal(text.as_bytes()).unwrap()).unwrap();
         drop((text, needle));
         let error = store.get(&at("a")).await.unwrap_err().to_string();
