@@ -41,9 +41,13 @@ impl SecretWrite {
             + value.and_then(NewValue::as_given).map_or(0, value_bytes)
     }
 
-    /// Splits writes into batches that the store accepts, in order. A write that is too large for a batch gets a batch
-    /// of its own, and so does every write if the store has no bulk write. Write the batches with
+    /// Splits writes into batches within `limits`, which are those of the store, in order. A write that is too large for
+    /// a batch gets a batch of its own, and so does every write if the store has no bulk write. Write the batches with
     /// [`write_batch`](Self::write_batch).
+    ///
+    /// The limits do not count the data that a changed secret keeps, so the store may still refuse a batch as
+    /// [`TooLarge`](StoreError::TooLarge), before it writes anything. Then write each of its writes as a batch of its
+    /// own (H96).
     pub fn batches(writes: Vec<Self>, limits: Option<BulkLimits>) -> Vec<Vec<Self>> {
         let limits = limits.unwrap_or(BulkLimits { writes: 1, bytes: 0 });
         let mut batches: Vec<Vec<Self>> = Vec::new();
@@ -69,7 +73,8 @@ impl SecretWrite {
     /// store does.
     ///
     /// # Errors
-    /// Those of [`SecretStore::write_all`]; for a single write, those of `create` and `modify`.
+    /// Those of [`SecretStore::write_all`]; for a single write, those of `create` and `modify`. A batch that is
+    /// [`TooLarge`](StoreError::TooLarge) is not split, because its writes may belong together.
     ///
     /// # Cancel safety
     /// If the future is dropped, the batch took effect as a whole or not at all.

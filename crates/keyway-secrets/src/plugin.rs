@@ -212,12 +212,14 @@ pub trait SecretStore: fmt::Debug + Send + Sync {
 
     /// Creates and changes many secrets in one commit: all of them or none. Returns the headers in the order of the
     /// writes. Each write acts as [`create`](Self::create) or [`modify`](Self::modify); no two writes may have the same
-    /// address. An empty batch does nothing. [`SecretWrite::batches`] makes batches that fit.
+    /// address. An empty batch does nothing. [`SecretWrite::batches`] makes batches within the limits
+    /// of the store.
     ///
     /// # Errors
     /// All errors come before anything is written. [`Unsupported`](StoreError::Unsupported) without the capability
     /// `bulk`; [`Invalid`](StoreError::Invalid) and [`TooLarge`](StoreError::TooLarge) for a batch that exceeds the
-    /// limits of the store; [`InBatch`](StoreError::InBatch), with the position, if one write is refused.
+    /// limits of the store, and `TooLarge` also for one whose stored form is too large (H96);
+    /// [`InBatch`](StoreError::InBatch), with the position, if one write is refused.
     ///
     /// # Cancel safety
     /// A future that is dropped has written the whole batch or nothing.

@@ -79,7 +79,11 @@ fn child() {
         case => {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
-            runtime.block_on(use_a_store(case, folder.as_ref(), &masked));
+            if case == "refused" {
+                runtime.block_on(use_refused_texts(folder.as_ref(), &masked));
+            } else {
+                runtime.block_on(use_a_store(case, folder.as_ref(), &masked));
+            }
             runtime.shutdown_timeout(std::time::Duration::from_secs(5));
         }
     }
@@ -167,6 +171,38 @@ fn check_a_mistyped_key(masked: &[u8]) {
         assert!(matches!(credentials.checked(), Err(CredentialsError::MalformedSecretAccessKey)));
     });
     checking.join().unwrap();
+}
+
+/// Gives a store on a file values that are refused, and files that are decrypted and then refused.
+async fn use_refused_texts(folder: &Path, masked: &[u8]) {
+    let keys = KeyRing::new([Key::generate().unwrap()]).unwrap();
+    let host = Host::builder(PLUGINS.registry().unwrap(), Arc::new(Memory::new()), keys.clone());
+    let host = host.start().await.unwrap();
+    let name = StoreName::new("s").unwrap();
+    let configuration = json!({ "directory": folder });
+    let store = host.stores().create(&name, "convection-generic", configuration, &keys).await.unwrap();
+    let at = |name: &str| SecretAddress::shared(SecretName::new(name).unwrap());
+
+    let date = SecretValue::Structured(Structured::DateTime(repeated(masked, 1_000)));
+    assert!(store.create(NewSecret::new(at("a"), date)).await.is_err());
+
+    let file = folder.join("secrets/s");
+    let empty = keys.open(&fs::read(&file).unwrap()).unwrap();
+    let (before, after) = std::str::from_utf8(&empty).unwrap().split_once("[store]\n").unwrap();
+    // A duplicate name, a value without quotes, a missing quote, and a nesting that is too deep.
+    let deep = format!("b = {} # ", "[".repeat(100));
+    for fault in ["b = 1\nb = 2 # ", "b = ", "b = \"", deep.as_str()] {
+        let needle = repeated(masked, 100);
+        let mut text = Zeroizing::new(String::with_capacity(empty.len() + 3 * needle.len() + 200));
+        for part in [before, "[store]\na = \"", &needle, "\" # ", &needle, "\n", fault, &needle, "\n", after]
+        {
+            text.push_str(part);
+        }
+        fs::write(&file, keys.seal(text.as_bytes()).unwrap()).unwrap();
+        drop((text, needle));
+        let error = store.get(&at("a")).await.unwrap_err().to_string();
+        assert!(error.contains("not TOML"), "{fault:?}: {error}");
+    }
 }
 
 /// The number of steps of a case.
@@ -361,6 +397,11 @@ fn a_store_on_records_leaves_no_secret_in_memory() {
 #[test]
 fn a_store_on_a_file_leaves_no_secret_in_memory() {
     assert_nothing_left(&["convection", "convection+structured", "convection+escaped", "convection+large"]);
+}
+
+#[test]
+fn a_refused_text_leaves_no_secret_in_memory() {
+    assert_nothing_left(&["refused"]);
 }
 
 #[test]

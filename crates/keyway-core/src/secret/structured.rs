@@ -133,6 +133,17 @@ impl Table {
         self.entries.iter().find(|(key, _)| key.as_str() == name).map(|(_, value)| value)
     }
 
+    /// Returns the position of the entry `name`, counted from 0 in the order of [`iter`](Self::iter). Compares all
+    /// names before it.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.entries.iter().position(|(key, _)| key.as_str() == name)
+    }
+
+    /// Returns the value at a [`position`](Self::position), to change it.
+    pub fn value_at_mut(&mut self, position: usize) -> Option<&mut Structured> {
+        self.entries.get_mut(position).map(|(_, value)| value)
+    }
+
     /// Sets `name` to `value`, and returns the old value. An existing entry keeps its place; a new entry is added at
     /// the end.
     pub fn insert(&mut self, name: impl Into<String>, value: Structured) -> Option<Structured> {
@@ -153,7 +164,7 @@ impl Table {
 
     /// Removes the entry `name`, and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<Structured> {
-        let at = self.entries.iter().position(|(key, _)| key.as_str() == name)?;
+        let at = self.position(name)?;
         Some(self.entries.remove(at).1)
     }
 
@@ -206,6 +217,9 @@ mod tests {
         assert!(table.insert("a", Structured::text("2")).is_none());
         assert!(table.insert("b", Structured::text("3")).unwrap().same_as(&Structured::text("1")));
         assert_eq!(table.iter().map(|(key, _)| key).collect::<Vec<_>>(), ["b", "a"]);
+        assert_eq!((table.position("a"), table.position("c")), (Some(1), None));
+        *table.value_at_mut(1).unwrap() = Structured::text("4");
+        assert!(table.get("a").unwrap().same_as(&Structured::text("4")) && table.value_at_mut(2).is_none());
         assert!(table.remove("b").is_some());
         assert!(table.remove("b").is_none());
         assert_eq!(table.len(), 1);

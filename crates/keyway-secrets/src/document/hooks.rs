@@ -96,7 +96,7 @@ pub trait DocumentHooks: fmt::Debug + Send + Sync {
     /// Checks before a write that the document's format can hold a value. Does no I/O.
     ///
     /// # Errors
-    /// [`Invalid`](StoreError::Invalid) gives the reason, without the value.
+    /// [`Invalid`](StoreError::Invalid) gives the reason, without the value. [`TooLarge`](StoreError::TooLarge).
     fn check_value(&self, value: &Structured) -> Result<(), StoreError> {
         let _ = value;
         Ok(())

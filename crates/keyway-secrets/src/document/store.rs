@@ -1,5 +1,7 @@
 //! Makes a secret store from document hooks.
 
+use std::collections::HashMap;
+
 use async_lock::Mutex;
 use async_trait::async_trait;
 use keyway_core::{MediaKind, SecretValue, Structured, Table, WrittenBy};
@@ -103,14 +105,19 @@ impl<H: DocumentHooks> DocumentStore<H> {
         Ok(Planned { address, value, creates })
     }
 
-    fn apply(&self, document: &mut Document, planned: &Planned) -> Result<SecretHeader, StoreError> {
+    /// Makes one write in a document in which the secret is at `place`.
+    fn apply(
+        &self,
+        document: &mut Document,
+        planned: &Planned,
+        place: Option<usize>,
+    ) -> Result<SecretHeader, StoreError> {
         let value = planned.value.as_ref().map(|value| self.value_for(document, value)).transpose()?;
-        let header = planned.check_there(document)?;
-        let name = planned.address.name.as_str();
-        match value {
-            Some(value) if planned.creates => document.secrets.push_new(name, value),
-            Some(value) => drop(document.secrets.insert(name, value)),
-            None => {}
+        let header = planned.check_there(place)?;
+        let Some(value) = value else { return Ok(header) };
+        match place.and_then(|place| document.secrets.value_at_mut(place)) {
+            Some(there) => *there = value,
+            None => document.secrets.push_new(planned.name(), value),
         }
         Ok(header)
     }
@@ -161,15 +168,37 @@ struct Planned {
 }
 
 impl Planned {
+    fn name(&self) -> &str {
+        self.address.name.as_str()
+    }
+
+    /// Returns the position of the secret, if it exists.
+    fn place(&self, document: &Document) -> Option<usize> {
+        document.secrets.position(self.name())
+    }
+
     /// Checks that the secret exists or is missing, as the write demands, and returns its header.
-    fn check_there(&self, document: &Document) -> Result<SecretHeader, StoreError> {
-        let name = self.address.name.as_str();
-        match document.secrets.get(name).is_some() {
+    fn check_there(&self, place: Option<usize>) -> Result<SecretHeader, StoreError> {
+        match place.is_some() {
             true if self.creates => Err(StoreError::SecretExists { address: self.address.clone() }),
             false if !self.creates => Err(StoreError::SecretNotFound { address: self.address.clone() }),
-            _ => Ok(header(name)),
+            _ => Ok(header(self.name())),
         }
     }
+}
+
+/// Returns the positions of the secrets of a batch in one pass through the document. Each secret occurs once in the
+/// batch, and new secrets are added at the end, so the positions stay valid while the batch is applied.
+fn places(document: &Document, batch: &[Planned]) -> Vec<Option<usize>> {
+    let in_batch: HashMap<_, _> =
+        batch.iter().enumerate().map(|(at, planned)| (planned.name(), at)).collect();
+    let mut places = vec![None; batch.len()];
+    for (place, (name, _)) in document.secrets.iter().enumerate() {
+        if let Some(at) = in_batch.get(name) {
+            places[*at] = Some(place);
+        }
+    }
+    places
 }
 
 /// The size limits of a batch. They are high, because a document is in memory as a whole.
@@ -223,7 +252,7 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
         let planned = self.plan(SecretWrite::Create(secret))?;
-        self.change(|document| self.apply(document, &planned)).await
+        self.change(|document| self.apply(document, &planned, planned.place(document))).await
     }
 
     async fn destroy(
@@ -256,9 +285,9 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
     ) -> Result<SecretHeader, StoreError> {
         let planned = self.plan(SecretWrite::Modify(address.clone(), change))?;
         if planned.value.is_none() {
-            return self.look(|document, _| planned.check_there(document)).await;
+            return self.look(|document, _| planned.check_there(planned.place(document))).await;
         }
-        self.change(|document| self.apply(document, &planned)).await
+        self.change(|document| self.apply(document, &planned, planned.place(document))).await
     }
 
     async fn write_all(&self, writes: Vec<SecretWrite>) -> Result<Vec<SecretHeader>, StoreError> {
@@ -269,9 +298,11 @@ impl<H: DocumentHooks> SecretStore for DocumentStore<H> {
             return self.look(|_, _| Ok(Vec::new())).await;
         }
         self.change(|document| {
-            let mut apply =
-                |(at, planned)| self.apply(document, planned).map_err(|refusal| refusal.in_batch(at));
-            planned.iter().enumerate().map(&mut apply).collect()
+            let places = places(document, &planned);
+            let mut apply = |(at, (planned, place))| {
+                self.apply(document, planned, place).map_err(|refusal: StoreError| refusal.in_batch(at))
+            };
+            planned.iter().zip(places).enumerate().map(&mut apply).collect()
         })
         .await
     }

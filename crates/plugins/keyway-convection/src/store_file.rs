@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use keyway_core::{CallError, PluginMetadata, Structured, Table};
 use keyway_files::{FileError, Found, Lock, Rights, SharedFile};
-use keyway_seal::{Choice, KeyRing};
+use keyway_seal::{Choice, KeyRing, token_len};
 use keyway_secrets::{AccessMode, Document, DocumentHooks, Recipe, StoreError};
 
 use crate::flavour::Flavour;
@@ -118,8 +118,14 @@ impl StoreFile {
     }
 
     fn seal(&self, document: &Document, keys: &KeyRing) -> Result<String, StoreError> {
-        let text = format::print(document, &self.metadata)
+        let length = format::printed_len(document, &self.metadata)
             .map_err(|error| StoreError::invalid("a value", error.to_string()))?;
+        // The size is checked before the text is made, because escapes can make a text six times as long.
+        let bytes = token_len(length);
+        if bytes > MAX_FILE_BYTES {
+            return Err(StoreError::TooLarge { what: FILE, bytes, limit: MAX_FILE_BYTES });
+        }
+        let text = format::print_of(length, document, &self.metadata);
         keys.seal_with(self.choice, text.as_bytes()).map(|(token, _)| token).map_err(StoreError::from_seal)
     }
 }
@@ -159,12 +165,13 @@ impl DocumentHooks for StoreFile {
     }
 
     fn check_value(&self, value: &Structured) -> Result<(), StoreError> {
-        // Sealing turns three bytes into four. The size is checked before sealing, because sealing a value above this
-        // limit takes seconds.
+        // Sealing turns three bytes into four. A value above this limit fits into no file, so it is refused before the
+        // file is read. Whether a smaller one fits is known only when the file is written.
         const MAX_VALUE_BYTES: usize = MAX_FILE_BYTES / 4 * 3;
-        let bytes = format::text_bytes(value);
+        let bytes = format::value_len(value);
         if bytes > MAX_VALUE_BYTES {
-            return Err(StoreError::TooLarge { what: "the value", bytes, limit: MAX_VALUE_BYTES });
+            let what = "the value, with quotes and escapes,";
+            return Err(StoreError::TooLarge { what, bytes, limit: MAX_VALUE_BYTES });
         }
         format::check_value(value).map_err(|error| StoreError::invalid("the value", error.to_string()))
     }
@@ -328,6 +335,23 @@ mod tests {
             assert_eq!(fs::read(&path).unwrap(), change, "the other writer's content stays");
             file.close();
             fs::write(&path, whole).unwrap();
+        }
+    }
+
+    /// Tests that the size counts escapes, and is checked before anything is sealed.
+    #[test]
+    fn a_text_that_escapes_make_too_long_is_refused() {
+        let (file, keys) = store_file("/s".into());
+        let escaped = |bytes| Structured::text("\u{1}".repeat(bytes));
+        // Each byte is written as six.
+        let longest = MAX_FILE_BYTES / 4 * 3 / 6 - 1;
+        assert!(file.check_value(&escaped(longest)).is_ok());
+        assert!(matches!(file.check_value(&escaped(longest + 1)), Err(StoreError::TooLarge { .. })));
+        let mut document = Document::empty(file.metadata().written_by(), file.initial_settings());
+        document.secrets.push_new("a", escaped(longest));
+        match file.seal(&document, &keys) {
+            Err(StoreError::TooLarge { what: FILE, bytes, .. }) => assert!(bytes > MAX_FILE_BYTES),
+            other => panic!("{other:?}"),
         }
     }
 

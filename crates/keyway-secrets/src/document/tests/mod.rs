@@ -2,6 +2,7 @@
 
 mod cycles;
 mod generation;
+mod growth;
 mod hooks;
 mod model;
 mod rotation;

@@ -1,7 +1,7 @@
 //! Checks whether a store file can hold a value.
 
 use keyway_core::{Structured, Table};
-use toml::de::DeValue;
+use toml_datetime::Datetime;
 
 use super::{MAX_DEPTH, MAX_INTEGER_DIGITS};
 
@@ -33,17 +33,6 @@ pub fn check_value(value: &Structured) -> Result<(), Unstorable> {
     check_at(value, 1)
 }
 
-/// Counts the bytes of all texts and names in a value. A file that holds the value is at least as large.
-pub(crate) fn text_bytes(value: &Structured) -> usize {
-    match value {
-        Structured::Text(text) | Structured::DateTime(text) => text.len(),
-        Structured::Integer(integer) => integer.decimal().len(),
-        Structured::Float(_) | Structured::Boolean(_) => 1,
-        Structured::Array(items) => items.iter().map(text_bytes).sum(),
-        Structured::Table(table) => table.iter().map(|(name, value)| name.len() + text_bytes(value)).sum(),
-    }
-}
-
 /// Checks all values of a table, as [`check_value`] does.
 pub(crate) fn check_table(table: &Table) -> Result<(), Unstorable> {
     table.iter().try_for_each(|(_, value)| check_at(value, 1))
@@ -73,13 +62,8 @@ fn check_at(value: &Structured, depth: usize) -> Result<(), Unstorable> {
 
 /// Tells whether `text` is a date, a time, or a date with a time, in the spelling of TOML 1.0 and within the range of
 /// every reader.
-fn is_date_time(text: &str) -> bool {
-    let Ok(value) = DeValue::parse(text) else { return false };
-    // Anything else around the value, such as a comment, is refused.
-    if value.span() != (0..text.len()) {
-        return false;
-    }
-    let DeValue::Datetime(moment) = value.get_ref() else { return false };
+pub(super) fn is_date_time(text: &str) -> bool {
+    let Ok(moment) = text.parse::<Datetime>() else { return false };
     let date = moment.date.is_none_or(|date| date.year > 0);
     let time = moment.time.is_none_or(|time| time.second.is_some_and(|second| second < 60));
     date && time

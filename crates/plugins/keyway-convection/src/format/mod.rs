@@ -13,18 +13,19 @@
 
 mod check;
 mod error;
-mod escapes;
 mod integer;
 mod parse;
 mod print;
+mod scalars;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use check::check_table;
 pub use check::{Unstorable, check_value};
-pub(crate) use check::{check_table, text_bytes};
 pub use error::{Problem, UnreadableText};
 pub use parse::parse;
 pub use print::print;
+pub(crate) use print::{print_of, printed_len, value_len};
 
 /// The maximum nesting depth of a value that is read or written. The limit prevents a hostile file from overflowing the
 /// stack of any reader.

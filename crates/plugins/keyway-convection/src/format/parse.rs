@@ -1,16 +1,16 @@
 //! Reads the text of a store file.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use keyway_core::{PluginKind, Structured, Table, Version, WrittenBy};
 use keyway_secrets::Document;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml_parser::decoder::ScalarKind;
 use zeroize::Zeroizing;
 
-use super::escapes;
 use super::integer::integer;
+use super::scalars::{self, Malformed};
 use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
 
 /// Reads the text of a store file. Pure; never panics; takes time proportional to the text.
@@ -19,8 +19,8 @@ use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
 /// the settings are valid. From `[metadata]` it reads only the writer of the file, because every writer replaces the
 /// other entries. Unknown sections are kept in [`Document::other`].
 ///
-/// Secrets are moved into values that zeroize themselves, and no copy of a text stays in memory. The only exceptions
-/// are integers with underscores, which no writer of these files produces.
+/// Secrets are moved into values that zeroize themselves. No copy of a value stays in memory, even if the text is
+/// refused; copies of names do.
 ///
 /// # Errors
 /// [`UnreadableText`] gives the position and the fault, and the writer of the file if it could be read.
@@ -31,8 +31,10 @@ pub fn parse(text: &str) -> Result<Document, UnreadableText> {
         let reason = "it begins with a byte order mark".to_owned();
         return Err(reader.problem(0..0, Problem::Toml { reason }));
     }
-    let blanked = escapes::blanked(text);
-    let root = DeTable::parse(blanked.as_ref().map_or(text, |blanked| blanked)).map_err(|error| {
+    let blanked = scalars::blanked(text).map_err(|fault| reader.malformed(fault))?;
+    // Whole values and comments were replaced by ASCII characters, so the document is still UTF-8.
+    let blanked = std::str::from_utf8(&blanked).unwrap_or_default();
+    let root = DeTable::parse(blanked).map_err(|error| {
         let reason = error.message().to_owned();
         reader.problem(error.span().unwrap_or(0..0), Problem::Toml { reason })
     })?;
@@ -85,8 +87,8 @@ impl<'text> Reader<'text> {
         let (mut reads, mut writes, mut unknown) = (None, None, Table::new());
         for (name, value) in stats {
             match name.get_ref().as_ref() {
-                "reads" => reads = Some(self.count(&value, "stats.reads")?),
-                "writes" => writes = Some(self.count(&value, "stats.writes")?),
+                "reads" => reads = Some(self.count(value, "stats.reads")?),
+                "writes" => writes = Some(self.count(value, "stats.writes")?),
                 _ => unknown.push_new(name.into_inner(), self.structured(value, 2)?),
             }
         }
@@ -149,22 +151,20 @@ impl<'text> Reader<'text> {
     ) -> Result<(Range<usize>, String), UnreadableText> {
         let value = value.ok_or_else(|| self.missing(parent, key))?;
         let at = value.span();
-        match value.into_inner() {
-            DeValue::String(text) => {
-                let text = self.said(at.clone(), text)?;
-                Ok((at, text.as_str().to_owned()))
-            }
+        match self.structured(value, 1)? {
+            Structured::Text(text) => Ok((at, text.as_str().to_owned())),
             _ => Err(self.problem(at, Problem::WrongType { key, expected: "a text" })),
         }
     }
 
-    fn count(&self, value: &Value<'text>, key: &'static str) -> Result<i64, UnreadableText> {
-        let number = match value.get_ref() {
-            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
+    fn count(&self, value: Value<'text>, key: &'static str) -> Result<i64, UnreadableText> {
+        let at = value.span();
+        let number = match self.structured(value, 1)? {
+            Structured::Integer(integer) => integer.decimal().parse().ok(),
             _ => None,
         };
         let expected = "an integer of at most 64 bits";
-        number.ok_or_else(|| self.problem(value.span(), Problem::WrongType { key, expected }))
+        number.ok_or_else(|| self.problem(at, Problem::WrongType { key, expected }))
     }
 
     fn entries(&self, table: DeTable<'text>, depth: usize) -> Result<Table, UnreadableText> {
@@ -182,38 +182,37 @@ impl<'text> Reader<'text> {
             return Err(self.problem(at, Problem::TooDeep));
         }
         Ok(match value.into_inner() {
-            DeValue::String(text) => Structured::Text(self.said(at, text)?),
-            DeValue::Integer(number) => Structured::Integer(
-                integer(number.as_str(), number.radix())
-                    .ok_or_else(|| self.problem(at, Problem::IntegerTooLong))?,
-            ),
-            DeValue::Float(number) => Structured::Float(Zeroizing::new(self.float(number.as_str(), at)?)),
-            DeValue::Boolean(truth) => Structured::Boolean(Zeroizing::new(truth)),
-            // The spelling of a date is kept, so that nothing is lost.
-            DeValue::Datetime(_) => {
-                Structured::DateTime(Zeroizing::new(self.text.get(at).unwrap_or_default().to_owned()))
-            }
             DeValue::Array(items) => Structured::Array(
                 items.into_iter().map(|item| self.structured(item, depth + 1)).collect::<Result<_, _>>()?,
             ),
             DeValue::Table(table) => Structured::Table(self.entries(table, depth)?),
+            // All other values are blanked out, and read from the text.
+            _ => self.scalar(at)?,
         })
     }
 
-    /// Returns a text: `lent`, which is a slice of the document, or the escaped text that was blanked out.
-    fn said(&self, at: Range<usize>, lent: Cow<'text, str>) -> Result<Zeroizing<String>, UnreadableText> {
-        match escapes::read(self.text, at) {
-            None => Ok(Zeroizing::new(lent.into_owned())),
-            Some(read) => {
-                read.map_err(|escapes::Malformed { at, reason }| self.problem(at, Problem::Toml { reason }))
-            }
-        }
+    fn scalar(&self, at: Range<usize>) -> Result<Structured, UnreadableText> {
+        let (kind, text) = scalars::read(self.text, at.clone()).map_err(|fault| self.malformed(fault))?;
+        Ok(match kind {
+            ScalarKind::String => Structured::Text(text),
+            ScalarKind::Integer(radix) => Structured::Integer(
+                integer(&text, radix.value()).ok_or_else(|| self.problem(at, Problem::IntegerTooLong))?,
+            ),
+            ScalarKind::Float => Structured::Float(Zeroizing::new(self.float(&text, at)?)),
+            ScalarKind::Boolean(truth) => Structured::Boolean(Zeroizing::new(truth)),
+            // The spelling of a date is kept, so that nothing is lost.
+            ScalarKind::DateTime => Structured::DateTime(text),
+        })
     }
 
     fn float(&self, text: &str, at: Range<usize>) -> Result<f64, UnreadableText> {
         text.parse().map_err(|_| {
             self.problem(at, Problem::Toml { reason: "a number that cannot be read".to_owned() })
         })
+    }
+
+    fn malformed(&self, Malformed { at, reason }: Malformed) -> UnreadableText {
+        self.problem(at, Problem::Toml { reason })
     }
 
     fn missing(&self, parent: &Range<usize>, key: &'static str) -> UnreadableText {

@@ -14,12 +14,17 @@ use super::{CONFIG, METADATA, STATS, STORE, Unstorable};
 /// The version in `[metadata]` is that of [`Document::written_by`], the newest writer so far. Every value is on one
 /// line, even a table, because an entry with its own section would lose its place in the order (decision C15).
 ///
-/// The length of the text is computed first, and the buffer gets this capacity. A buffer that grows would leave copies
-/// of the text behind.
-///
 /// # Errors
 /// [`Unstorable`] if the document holds a value that a store file cannot hold.
 pub fn print(document: &Document, metadata: &PluginMetadata) -> Result<Zeroizing<String>, Unstorable> {
+    printed_len(document, metadata).map(|length| print_of(length, document, metadata))
+}
+
+/// Checks a document, and returns the length of its text.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn printed_len(document: &Document, metadata: &PluginMetadata) -> Result<usize, Unstorable> {
     for table in [&document.settings, &document.secrets] {
         check_table(table)?;
     }
@@ -27,10 +32,24 @@ pub fn print(document: &Document, metadata: &PluginMetadata) -> Result<Zeroizing
 
     let mut length = Length(0);
     write_document(&mut length, document, metadata);
-    let mut text = Zeroizing::new(String::with_capacity(length.0));
+    Ok(length.0)
+}
+
+/// Writes a document whose [`printed_len`] is `length`. The buffer gets this capacity, because a buffer that grows
+/// would leave copies of the text behind.
+pub(crate) fn print_of(length: usize, document: &Document, metadata: &PluginMetadata) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(length));
     write_document(&mut *text, document, metadata);
-    debug_assert_eq!(text.len(), length.0);
-    Ok(text)
+    debug_assert_eq!(text.len(), length);
+    text
+}
+
+/// Returns the length of the text of a value, with its quotes and escapes.
+pub(crate) fn value_len(value: &Structured) -> usize {
+    let mut length = Length(0);
+    // Counting cannot fail.
+    let _ = inline(&mut length, value);
+    length.0
 }
 
 fn check_unknown(name: &str, value: &Structured) -> Result<(), Unstorable> {
