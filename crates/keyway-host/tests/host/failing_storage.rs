@@ -26,7 +26,7 @@ const CLAIMS_ON_STORES: &[u8] = b"keyway-host\0\x02\x05";
 #[derive(Debug, Default)]
 struct Failing {
     memory: Memory,
-    failing_scans: Mutex<Option<&'static [u8]>>,
+    broken_scans: Mutex<Option<&'static [u8]>>,
     commits_fail: AtomicBool,
     failed_commits: AtomicUsize,
     reads_of_grants: AtomicUsize,
@@ -51,7 +51,7 @@ impl StorageLayer for Failing {
     }
 
     async fn scan(&self, range: &KeyRange, after: Option<&[u8]>, limit: usize) -> Result<Page, StorageError> {
-        if self.failing_scans.lock().unwrap().is_some_and(|prefix| range.start().starts_with(prefix)) {
+        if self.broken_scans.lock().unwrap().is_some_and(|prefix| range.start().starts_with(prefix)) {
             return Err(failure());
         }
         self.memory.scan(range, after, limit).await
@@ -85,10 +85,10 @@ async fn a_recovery_that_failed_is_repeated() {
     let world = interrupted_request(&storage, &keys).await;
 
     let host = host(&storage, &keys, service(&world)).start().await.unwrap();
-    *engine.0.failing_scans.lock().unwrap() = Some(b"");
+    *engine.0.broken_scans.lock().unwrap() = Some(b"");
     let (end, run) = running(&host);
     tokio::time::sleep(Duration::from_millis(200)).await;
-    *engine.0.failing_scans.lock().unwrap() = None;
+    *engine.0.broken_scans.lock().unwrap() = None;
     // The claim of the first run lasts for a minute. Only a recovery frees it before.
     let mut phase = None;
     for _ in 0..400 {
@@ -116,7 +116,7 @@ async fn an_engine_whose_claims_cannot_be_read_does_not_keep_the_others_from_rec
         .start()
         .await
         .unwrap();
-    *engine.0.failing_scans.lock().unwrap() = Some(CLAIMS_ON_STORES);
+    *engine.0.broken_scans.lock().unwrap() = Some(CLAIMS_ON_STORES);
     assert!(matches!(host.recover().await, Err(HostError::Record(_))));
     let grants = host.grants().list(&user("joe").user).await.unwrap();
     assert_eq!(grants[0].state.phase, Phase::Granted);

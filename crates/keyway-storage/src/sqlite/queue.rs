@@ -441,7 +441,7 @@ mod tests {
         })));
         let mut commit = store.commit(Batch::new().put("1", "1", Expectation::Absent));
         assert!(pin!(&mut commit).poll(&mut Context::from_waker(&closes)).is_pending());
-        let (done, closed) = std::sync::mpsc::channel();
+        let (done, end) = std::sync::mpsc::channel();
         let closing = store.clone();
         thread::spawn(move || {
             closing.close();
@@ -449,7 +449,7 @@ mod tests {
         });
         thread::sleep(Duration::from_millis(100));
         other.execute_batch("COMMIT").unwrap();
-        closed.recv_timeout(Duration::from_secs(10)).expect("the store is closed");
+        end.recv_timeout(Duration::from_secs(10)).expect("the store is closed");
         assert!(pollster::block_on(commit).is_ok());
     }
 }
