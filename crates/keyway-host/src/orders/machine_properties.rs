@@ -3,8 +3,8 @@
 use keyway_core::codec::Reader;
 use proptest::prelude::*;
 
-use super::super::super::state::KeptAs;
 use super::*;
+use crate::orders::KeptAs;
 use crate::records::Stored;
 use crate::work::laws::follow;
 
