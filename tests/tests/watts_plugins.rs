@@ -178,5 +178,7 @@ fn a_portal_in_python_that_wants_another_login() {
     assert!(issued.credential[0].expose_value().starts_with("for joe17\n"));
     assert_eq!(issued, plugin.issued(&request), "one credential for one intent");
     plugin.revoke(&joe, &issued);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    let left = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len());
+    assert_eq!(left.sum::<u64>(), 0);
+    assert!(plugin.ask(&request).is_err(), "the intent of a revoked credential makes no other");
 }

@@ -49,7 +49,9 @@ fn portal() -> Option<Candidate> {
     let portal = UserInfo::new("https://portal.example.com", "joe17");
     let login = Login { user_info: portal, access_token: Some("a-token-for-the-portal".into()) };
     let states = |folder: &Path| {
-        let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name());
+        // An empty file stands for a revoked one.
+        let files = std::fs::read_dir(folder).unwrap().map(Result::unwrap);
+        let files = files.filter(|file| file.metadata().unwrap().len() > 0).map(|file| file.file_name());
         files.map(|name| CredentialRef::new(name.into_string().unwrap())).collect()
     };
     let subject = plugin("portal.py", |configuration| configuration.idempotent = true)?

@@ -1,4 +1,6 @@
-"""Makes a file for a portal, for those who are logged in there too. Asked again for one intent, it gives the same."""
+"""Makes a file for a portal, for those who are logged in there too. Asked again for one intent, it gives the same.
+
+After a revocation the file is empty, so that a late request for its intent makes no other."""
 
 import base64
 import json
@@ -33,6 +35,13 @@ def file_of(state, given):
     return os.path.join(folder, state) if folder and re.fullmatch(r"portal-[A-Za-z0-9._-]+", state) else None
 
 
+def new_file(file, content):
+    new = os.path.join(os.path.dirname(file), "new-" + os.urandom(16).hex())
+    with open(new, "x") as made:
+        made.write(content)
+    return new
+
+
 def request(given):
     logins = given["additional_logins"]
     if not logins:
@@ -42,9 +51,7 @@ def request(given):
     file = file_of(state, given)
     if file is None:
         return error("The service is not set up.", "no folder is configured")
-    new = os.path.join(os.path.dirname(file), "new-" + os.urandom(16).hex())
-    with open(new, "x") as made:
-        made.write("for %s\n%s\n" % (logins[-1]["user_info"]["sub"], os.urandom(16).hex()))
+    new = new_file(file, "for %s\n%s\n" % (logins[-1]["user_info"]["sub"], os.urandom(16).hex()))
     try:
         # Whole or not at all, and only once.
         os.link(new, file)
@@ -53,17 +60,16 @@ def request(given):
     os.unlink(new)
     with open(file) as made:
         content = made.read()
+    if not content:
+        return error("Your file was revoked.", "a request for a revoked intent")
     part = {"name": "portal file", "type": "textfile", "value": content, "rows": 2, "cols": 40, "save_as": "portal.txt"}
     return {"result": "ok", "credential": [part], "state": state}
 
 
 def revoke(given):
     file = file_of(given["cred_state"], given)
-    if file is not None:
-        try:
-            os.unlink(file)
-        except FileNotFoundError:
-            pass
+    if file is not None and os.path.exists(file):
+        os.replace(new_file(file, ""), file)
     return {"result": "ok"}
 
 

@@ -154,8 +154,9 @@ fn unavailable(limits: &Limits, told: OrderState, action: Action, answered: &Ans
     let now = answered.again.now;
     let same = answered.retry_method.map_or(action, |method| of_method(&told, method));
     let next = again(limits, told, same, answered);
-    let goes_on =
-        next.scheduled.filter(|_| answered.setup.notifies && answered.answer == Answer::CaUnavailable);
+    let notifies =
+        answered.setup.notifies && answered.answer == Answer::CaUnavailable && next.phase == Phase::Waiting;
+    let goes_on = next.scheduled.filter(|_| notifies);
     let notice = goes_on.map(|scheduled| Notice {
         about: About::Unavailable(Duration::from_millis(
             scheduled.at.as_milliseconds().saturating_sub(now.as_milliseconds()),
@@ -241,7 +242,7 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
 /// authority cancels later, it is checked, because a certificate may come first. Both calls share one number of
 /// attempts.
 fn withdrawn(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
-    // The attempts are used up, or a certificate from another worker came first.
+    // A certificate from another worker came first.
     let Some(Scheduled { action: action @ (Action::Cancel | Action::Check), .. }) = state.scheduled else {
         return state.clone();
     };

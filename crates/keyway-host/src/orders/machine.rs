@@ -288,6 +288,13 @@ fn wake(
         return Ok(super::answers::settled(next));
     }
     match state.scheduled {
+        // All attempts to cancel a failed order are used up.
+        Some(Scheduled { action: Action::Cancel | Action::Check, .. })
+            if matches!(state.phase, Phase::Finished(_)) && state.failures >= limits.retries.attempts =>
+        {
+            let ended = OrderState { scheduled: None, failures: 0, ..state.clone() };
+            Ok(super::answers::settled(ended))
+        }
         Some(Scheduled { action: Action::Store, at }) if at <= now => {
             Ok(Step::to(state.clone()).then(Command::Store))
         }
@@ -301,13 +308,18 @@ fn wake(
 
 /// Commands a call of the plugin. A finished order stays finished: the call revokes a certificate, or cancels an order
 /// that failed. Such a call counts as a failure until it is answered, so a call that kills its worker every time is not
-/// repeated at once and for ever.
+/// repeated at once and for ever. During the last call that cancels, another attempt is still scheduled: an order
+/// without one could be deleted before a late certificate comes.
 pub(super) fn ask(limits: &Limits, state: &OrderState, action: Action, now: Timestamp) -> Step {
     let mut next = OrderState { checkpointed: false, ..state.clone() };
     if matches!(state.phase, Phase::Finished(_)) {
         next.failures = next.failures.saturating_add(1);
         let again = Again { now, retry_after: None, jitter: 0 };
-        next.scheduled = next_try(limits, next.failures, again).map(|at| Scheduled { action, at });
+        let at = match action {
+            Action::Cancel | Action::Check => Some(next_wait(limits, next.failures, again)),
+            _ => next_try(limits, next.failures, again),
+        };
+        next.scheduled = at.map(|at| Scheduled { action, at });
     } else {
         (next.phase, next.since, next.scheduled) = (Phase::Asking(action), now, None);
     }

@@ -46,6 +46,45 @@ fn the_data_of_a_plugin_that_cancels_a_failed_order_is_stored() {
     assert_eq!(waiting.plugin_meta.as_str(), "{\"asked\":1}");
 }
 
+#[test]
+fn an_order_that_is_placed_again_gets_no_update_that_is_older_than_its_metadata() {
+    let (changing, unknown) = (Some(meta("{\"old\":1}")), Some(Action::Modify));
+    let undecided = OrderState { changing, unknown, ..state(Phase::Undecided) };
+    let able = able().modifies(true);
+    let decision = Event::Decide { now: at(3_000), decision: Decision::NotPlaced, can: able };
+    let decided = next(&undecided, Standing::Free, decision);
+    let newest = Event::Modify { now: at(3_000), metadata: meta("{\"new\":1}"), can: able };
+    for before_the_call in [true, false] {
+        let mut order = decided.clone();
+        if before_the_call {
+            order = next(&order, Standing::Free, newest.clone());
+        }
+        order = next(&order, Standing::Free, woken(3_000));
+        if !before_the_call {
+            order = next(&order, Standing::Others, newest.clone());
+            order = next(&order, Standing::Ours, reply(Answer::CaUnavailable, able));
+            let due = order.scheduled.unwrap().at;
+            order = next(&order, Standing::Free, woken(due.as_milliseconds()));
+        }
+        let placed = next(&order, Standing::Ours, reply(Answer::WaitingForCa, able));
+        assert_eq!(placed.metadata.as_str(), "{\"new\":1}");
+        assert_eq!(placed.scheduled.map(|scheduled| scheduled.action), Some(Action::Check));
+    }
+}
+
+/// Tests a deletion during the last call that cancels the order.
+#[test]
+fn an_order_stays_until_the_last_answer_of_its_authority() {
+    let last = OrderState { failures: limits().retries.attempts - 1, ..given_up() };
+    let asked = next(&last, Standing::Free, woken(2_000));
+    let deleted = next(&asked, Standing::Others, Event::Delete { now: at(2_000) });
+    let late = next(&deleted, Standing::Ours, reply(Answer::Generated(certificate("late")), able()));
+    assert!(late.late.is_some());
+    let due = deleted.scheduled.unwrap().at;
+    let gone = stepped(&deleted, Standing::Free, woken(due.as_milliseconds())).unwrap();
+    assert!(gone.state.is_none(), "the worker was lost, and the attempts are used up");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
@@ -93,6 +132,11 @@ proptest! {
                 break;
             };
             let asked = stepped(&order, Standing::Free, woken(due.as_milliseconds())).unwrap();
+            if attempts == limits().retries.attempts {
+                prop_assert_eq!(asked.command, None);
+                order = asked.state.unwrap();
+                break;
+            }
             prop_assert_eq!(asked.command, Some(Command::Ask(action)));
             attempts += 1;
             order = asked.state.unwrap();

@@ -309,7 +309,9 @@ impl OrderState {
             (Cancel::Wanted, _) if !self.is_placed => return self.finished(now, End::Canceled),
             (Cancel::Wanted, _) => Action::Cancel,
             (Cancel::No, true) if !self.is_placed => {
-                self.metadata = self.proposed.take().unwrap_or(self.metadata);
+                if let Some(newest) = self.proposed.take() {
+                    (self.metadata, self.changing) = (newest, None);
+                }
                 return self;
             }
             (Cancel::No, true) => Action::Modify,

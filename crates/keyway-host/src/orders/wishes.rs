@@ -21,7 +21,8 @@ pub(super) fn modify(
         Phase::Undecided => return Err(TransitionError::Undecided),
         _ if state.cancel != Cancel::No => return Err(TransitionError::BeingCanceled),
         Phase::Submitted => next.metadata = metadata,
-        Phase::Waiting if !state.is_placed => next.metadata = metadata,
+        // The order is placed with the newest metadata. An older update must not follow.
+        Phase::Waiting if !state.is_placed => (next.metadata, next.changing) = (metadata, None),
         _ if !can.modifies => return Err(TransitionError::NotModifiable),
         Phase::Asking(_) => next.proposed = Some(metadata),
         Phase::Waiting => {

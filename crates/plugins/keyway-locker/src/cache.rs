@@ -194,8 +194,8 @@ impl Cache {
         if !kept.is_unsaved || kept.must_forget || kept.paused_until.is_some_and(|until| started < until) {
             return;
         }
-        // Another call that saves meanwhile would wait for the same lock. What it kept is saved by this call, which
-        // takes the mutex again only when it has the lock.
+        // Another call that saves meanwhile would wait for the same lock. This call also saves the answers of the other
+        // one: it takes the mutex again only when it has the lock.
         kept.paused_until = Some(started + PAUSE);
         drop(kept);
         let locked = file.lock(BRIEFLY);

@@ -251,12 +251,18 @@ impl Adapter for Rpc {
         Observed::steps(names.into_iter().zip(outcomes.map(StepOutcome::Ok)))
     }
 
-    /// Demands that a missing environment is an error, even if the call has a default.
+    /// Demands that a missing environment, and another missing object, are errors, even if the call has a default.
     ///
-    /// See decision L2.
+    /// See decisions L2 and H335.
     fn rulings(&self, input: &Input) -> Vec<Option<Ruling>> {
-        let is_environment = input.text("kind") == "environment_not_found";
-        let default = is_environment.then(|| Ruling::new("L2", Demand::Exactly(false.into())));
+        let id = match (input.get("code").as_i64(), input.text("kind")) {
+            (_, "environment_not_found") => Some("L2"),
+            (Some(-32004), kind) if !matches!(kind, "secret_not_found" | "not_found" | "not_found_error") => {
+                Some("H335")
+            }
+            _ => None,
+        };
+        let default = id.map(|id| Ruling::new(id, Demand::Exactly(false.into())));
         vec![None, default, None, None]
     }
 
