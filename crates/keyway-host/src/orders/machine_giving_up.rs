@@ -62,7 +62,7 @@ fn an_order_that_is_placed_again_gets_no_update_that_is_older_than_its_metadata(
         order = next(&order, Standing::Free, woken(3_000));
         if !before_the_call {
             order = next(&order, Standing::Others, newest.clone());
-            order = next(&order, Standing::Ours, reply(Answer::CaUnavailable, able));
+            order = next(&order, Standing::Ours, reply(Answer::Unavailable, able));
             let due = order.scheduled.unwrap().at;
             order = next(&order, Standing::Free, woken(due.as_milliseconds()));
         }
