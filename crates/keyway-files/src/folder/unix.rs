@@ -135,8 +135,9 @@ impl Folder {
 
     /// Creates a file for its owner only, completes it, and then names it `name`. Fails if the name exists.
     ///
-    /// If this process dies before the renaming, an empty file with the drawn name stays, which does no harm. A file
-    /// `name` with the wrong owner would lock the right one out for ever (H67).
+    /// If this process dies before the renaming, an empty file with the drawn name stays. If the file system cannot
+    /// rename without replacing, the drawn name may also stay as a second name of the file. A file `name` with the
+    /// wrong owner would lock the right one out for ever (H67).
     pub(crate) fn create_complete(
         &self,
         name: &OsStr,

@@ -156,7 +156,8 @@ pub enum Decision {
     NotPlaced,
     /// The CA has the order. The host checks its status.
     Placed,
-    /// The order is given up. It fails, and the CA is asked to cancel it.
+    /// The order is given up. It fails. If the connection to the CA is open, and the CA cancels orders, it is asked to
+    /// cancel this one.
     GiveUp,
 }
 
