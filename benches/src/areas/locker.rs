@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{BenchError, locker_project};
 use crate::measure::{Clock, Plan, compare};
-use crate::programs::build;
+use crate::programs::install;
 use crate::row::{Row, Target};
 
 /// A run takes some milliseconds. A round has only a few runs, so that Keyway and its peer run at about the same time.
@@ -20,8 +20,9 @@ const PLAN: Plan = Plan { clock: Clock::Wall, rounds: 301, batch: Duration::from
 pub(super) fn run(area: &'static str) -> Result<Vec<Row>, BenchError> {
     let name =
         "locker-sdk, one get over SQLite, from start to exit; a bare program that reads the same records";
-    let sdk = build("keyway-locker-sdk", "locker-sdk", "bench")?;
-    let bare = build("keyway-bare-get", "keyway-bare-get", "bench")?;
+    let folder = tempfile::tempdir()?;
+    let sdk = install("keyway-locker-sdk", "locker-sdk", "bench", folder.path())?;
+    let bare = install("keyway-bare-get", "keyway-bare-get", "bench", folder.path())?;
     let stores = SdkStores::new()?;
     stores.call("records", "secret.create", json!({"key": "REDIS_CONNECTION", "value": "redis://localhost"}));
     let database = stores.path("web.db");
