@@ -37,22 +37,37 @@ impl Look {
 /// The limit of the bytes read from an environment. An ordinary one has a few thousand bytes.
 pub(super) const MOST_READ: u64 = 1 << 20;
 
+/// The number of reads in one check. A process that loads another program during a read cuts it off, and the mark can
+/// be in the missing part.
+const READS: usize = 8;
+
 /// Looks for a mark in the environment of a process.
 pub(super) fn look(pid: i32, mark: &RunMark) -> Look {
-    let file = match File::open(format!("/proc/{pid}/environ")) {
-        Ok(file) => file,
-        Err(error) => return Look::after(errno(&error)),
-    };
-    let mut environ = Vec::new();
-    match file.take(MOST_READ).read_to_end(&mut environ) {
-        Ok(1..) if mark.is_in(&environ) => Look::Marked,
-        // The environment was empty when it was read, but is not empty now: the process may have loaded its program in
-        // the meantime. It must be read again.
-        Ok(0) if Status::of(pid).is_ok_and(|status| status.is_alive() && !status.has_empty_environment()) => {
-            Look::Undecided
+    let mut before = None;
+    for _ in 0..READS {
+        let file = match File::open(format!("/proc/{pid}/environ")) {
+            Ok(file) => file,
+            Err(error) => return Look::after(errno(&error)),
+        };
+        let mut environ = Vec::new();
+        let read = file.take(MOST_READ).read_to_end(&mut environ);
+        if read.is_ok() && mark.is_in(&environ) {
+            return Look::Marked;
         }
-        _ => Look::Another,
+        let Some(status) = Status::of(pid).ok().filter(|status| status.is_alive()) else {
+            return Look::Another;
+        };
+        if status.is_loading() {
+            return Look::Undecided;
+        }
+        // Another program has its environment at another address. At the same address, no further read returns more.
+        let is_whole = environ.len() as u64 == status.environment_length().min(MOST_READ);
+        if read.is_err() || is_whole || before == Some(status.environment) {
+            return Look::Another;
+        }
+        before = Some(status.environment);
     }
+    Look::Undecided
 }
 
 /// A thread that checks processes, and is given up if a check takes too long.
@@ -116,21 +131,43 @@ mod tests {
     use std::sync::mpsc::channel;
     use std::time::{Duration, Instant};
 
-    use super::{GIVEN_UP, Look, Ordering, Reader, RunMark, Status, look};
+    use super::{GIVEN_UP, Look, Ordering, Reader, RunMark, look};
+    use crate::environment::Environment;
 
     #[test]
     fn a_process_with_an_empty_environment_is_decided() {
         let mut child = Command::new("/bin/sleep").arg("1000").env_clear().spawn().unwrap();
         let id = i32::try_from(child.id()).unwrap();
         let until = Instant::now() + Duration::from_secs(60);
-        while !Status::of(id).unwrap().has_empty_environment() {
+        let mark = RunMark::draw().unwrap();
+        let mut looked = look(id, &mark);
+        while looked == Look::Undecided {
             assert!(Instant::now() < until, "the process is never loaded");
             std::thread::sleep(Duration::from_millis(1));
+            looked = look(id, &mark);
         }
-        let looked = look(id, &RunMark::draw().unwrap());
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(looked, Look::Another);
+    }
+
+    #[test]
+    fn a_process_that_loads_one_program_after_another_is_found() {
+        const AGAIN: &str = r#"exec /bin/sh -c "$0" "$0""#;
+        let mark = RunMark::draw().unwrap();
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", AGAIN, AGAIN])
+            .env_clear()
+            .env("A", "x".repeat(20_000))
+            .env(Environment::RUN_MARK, mark.as_str())
+            .spawn()
+            .unwrap();
+        let id = i32::try_from(child.id()).unwrap();
+        let looks: Vec<_> = (0..5_000).map(|_| look(id, &mark)).collect();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(looks.iter().filter(|look| **look == Look::Another).count(), 0);
+        assert!(looks.contains(&Look::Marked));
     }
 
     #[test]

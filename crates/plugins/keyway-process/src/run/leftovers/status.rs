@@ -15,9 +15,10 @@ pub(super) struct Status {
     flags: u32,
     /// The start time, in ticks since the system started.
     pub(super) started: u64,
-    /// The addresses of the start and the end of the environment. Both are zero while a program is being loaded and has
-    /// no environment yet.
-    environment: (u64, u64),
+    /// The address of the end of the program's code. Linux sets it as the last step of loading a program.
+    end_of_code: u64,
+    /// The addresses of the start and the end of the environment.
+    pub(super) environment: (u64, u64),
 }
 
 impl Status {
@@ -39,18 +40,21 @@ impl Status {
         let group = fields.next()?.parse().ok()?;
         let flags = fields.nth(3)?.parse().ok()?;
         let started = fields.nth(12)?.parse().ok()?;
-        let environment = (fields.nth(27)?.parse().ok()?, fields.next()?.parse().ok()?);
-        Some(Self { state, parent, group, flags, started, environment })
+        let end_of_code = fields.nth(4)?.parse().ok()?;
+        let environment = (fields.nth(22)?.parse().ok()?, fields.next()?.parse().ok()?);
+        Some(Self { state, parent, group, flags, started, end_of_code, environment })
     }
 
-    /// Tells whether the environment is empty. Returns false if there is no environment yet, because its end is then
-    /// unknown.
-    ///
-    /// A read of an environment can also return nothing because it began before the process loaded another program. So
-    /// a read that returns nothing does not show that the environment is empty.
-    pub(super) const fn has_empty_environment(self) -> bool {
+    /// Tells whether the process is loading a program. Until that ends, the system has no environment for it, or tells a
+    /// wrong length.
+    pub(super) const fn is_loading(self) -> bool {
+        self.end_of_code == 0
+    }
+
+    /// Returns the length of the environment in bytes.
+    pub(super) const fn environment_length(self) -> u64 {
         let (start, end) = self.environment;
-        end != 0 && start == end
+        end.saturating_sub(start)
     }
 
     pub(super) const fn is_alive(self) -> bool {
@@ -70,24 +74,17 @@ mod tests {
     #[test]
     fn a_name_may_hold_any_characters() {
         let stat = "12 (a) S 1 (b)) R 7 12 12 0 -1 2097216 0 0 0 0 0 0 0 0 20 0 1 0 5678".to_owned();
-        let status = Status::parse((stat.clone() + &" 0".repeat(27) + " 90 99 0").as_bytes()).unwrap();
+        let numbers = " 0".repeat(4) + " 70" + &" 0".repeat(22) + " 90 99 0";
+        let status = Status::parse((stat.clone() + &numbers).as_bytes()).unwrap();
         assert_eq!((status.state, status.parent, status.started, status.is_alive()), (b'R', 7, 5678, false));
         assert_eq!(status.group, 12);
-        assert_eq!(status.environment, (90, 99));
+        assert_eq!((status.end_of_code, status.environment_length()), (70, 9));
         let own = Status::of(i32::try_from(std::process::id()).unwrap()).unwrap();
         assert_eq!(own.parent, i32::try_from(std::os::unix::process::parent_id()).unwrap());
         assert!(own.is_alive() && own.started > 0);
-        assert!(!own.has_empty_environment());
+        assert!(!own.is_loading() && own.environment_length() > 0);
         for wrong in ["", "12 (a", "12 (a) S", "12 (a) S x 1 1 1 1 1", "12 (R) S 7 12 12 0 -1 0", &*stat] {
             assert!(Status::parse(wrong.as_bytes()).is_none(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn only_an_environment_that_is_there_can_be_empty() {
-        for (environment, is_empty) in [((0, 0), false), ((90, 99), false), ((99, 99), true)] {
-            let status = Status { state: b'R', parent: 1, group: 1, flags: 0, started: 1, environment };
-            assert_eq!(status.has_empty_environment(), is_empty, "{environment:?}");
         }
     }
 }
