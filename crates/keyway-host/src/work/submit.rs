@@ -1,5 +1,6 @@
 //! Runs the step loop: compute a step, store it, carry its command out, and repeat with the result.
 
+use std::pin::pin;
 use std::sync::Mutex;
 
 use keyway_core::PluginError;
@@ -77,25 +78,26 @@ impl<W: Workflow> Worker<W> {
     ///
     /// Dropping the future leaves at most a claim on the record. When the claim has expired, a worker takes up the
     /// record.
-    pub(crate) async fn submit(
-        &self,
+    pub(crate) fn submit<'a>(
+        &'a self,
         entry: Box<Entry<W>>,
         event: W::Event,
-        live: Option<&W::Live>,
-    ) -> Result<Submitted<W>, Failed<W>> {
+        live: Option<&'a W::Live>,
+    ) -> impl Future<Output = Result<Submitted<W>, Failed<W>>> {
         let hold = self.hold(entry.address);
-        self.submit_held(entry, event, live, hold, None).await
+        self.submit_held(entry, event, live, hold, None)
     }
 
     /// Carries an event through, with the caller's hold on the record and a permit that the caller waited for.
-    pub(super) async fn submit_held(
-        &self,
+    // An async function would copy the event once more.
+    pub(super) fn submit_held<'a>(
+        &'a self,
         entry: Box<Entry<W>>,
         event: W::Event,
-        live: Option<&W::Live>,
+        live: Option<&'a W::Live>,
         hold: Option<Hold>,
         permit: Option<Permit>,
-    ) -> Result<Submitted<W>, Failed<W>> {
+    ) -> impl Future<Output = Result<Submitted<W>, Failed<W>>> {
         let course = Course {
             worker: self,
             live,
@@ -107,15 +109,16 @@ impl<W: Workflow> Worker<W> {
             was_asked: false,
             lost: None,
         };
-        course.run(event).await
+        course.run(event)
     }
 }
 
-/// The result of a step. `Stored` also has the record that held the unique names, if the step depended on it. `Undo`
-/// has the command that undoes the plugin's work, because the step could not be stored.
+/// The result of a step.
 enum Stepped<W: Workflow> {
-    Stored(Step<W>, Option<Box<Entry<W>>>),
-    Undo(W::Command),
+    /// A command follows. If the step could not be stored, it undoes the plugin's work.
+    Follows(W::Command),
+    /// No command follows. If the step depended on the record that held the unique names, `holder` has it.
+    Last { hands_out: bool, holder: Option<Box<Entry<W>>> },
 }
 
 /// How the loop continues after a step.
@@ -138,12 +141,12 @@ impl<W: Workflow> Course<'_, W> {
         let (mut event, mut answer) = (first, None);
         for _ in 0..MAX_COMMANDS {
             let command = match self.step_and_store(&event).await? {
-                Stepped::Stored(Step { command: Some(command), .. }, _) | Stepped::Undo(command) => command,
-                Stepped::Stored(step, holder) => {
+                Stepped::Follows(command) => command,
+                Stepped::Last { hands_out, holder } => {
                     if let Some(error) = self.lost.take() {
                         return Err(self.not_stored(error));
                     }
-                    let answer = answer.filter(|_| step.hands_out);
+                    let answer = answer.filter(|_| hands_out);
                     return Ok(Submitted { entry: self.entry, answer, failures: self.failures, holder });
                 }
             };
@@ -169,13 +172,17 @@ impl<W: Workflow> Course<'_, W> {
             let event = taken.as_ref().unwrap_or(event);
             let standing = self.worker.standing(&self.entry, self.own.as_ref(), self.hold.is_some());
             let limits = self.worker.workflow.limits();
-            let mut step = match (W::STEP)(limits, self.entry.state.as_ref(), standing, event.clone()) {
-                Ok(step) => step,
+            let mut stepped = (W::STEP)(limits, self.entry.state.as_ref(), standing, event.clone());
+            let step = match stepped {
+                Ok(ref mut step) => step,
                 Err(error) => return Err(self.failed(FailedBecause::Refused { error, holder })),
             };
-            match self.store(&mut step, event, holder.as_deref()).await? {
-                Next::Stored => return Ok(Stepped::Stored(step, holder)),
-                Next::Undo(command) => return Ok(Stepped::Undo(command)),
+            match self.store(step, event, holder.as_deref()).await? {
+                Next::Stored => {
+                    let last = Stepped::Last { hands_out: step.hands_out, holder };
+                    return Ok(step.command.take().map_or(last, Stepped::Follows));
+                }
+                Next::Undo(command) => return Ok(Stepped::Follows(command)),
                 Next::Taken(taken) => holder = Some(taken),
                 Next::Again => {
                     turn.lost_at(contended).await;
@@ -316,12 +323,12 @@ impl<W: Workflow> Course<'_, W> {
             hold: self.hold.as_ref(),
             permit: Mutex::new(self.permit.take()),
         };
-        let carried = worker.workflow.carry_out(&claimed, command, self.live);
+        let mut carried = pin!(worker.workflow.carry_out(&claimed, command, self.live));
         match &self.own {
             Some(own) if is_long => {
                 let mut latest = own.clone();
                 let carried = tokio::select! {
-                    carried = carried => carried,
+                    carried = &mut carried => carried,
                     never = worker.renew(&self.entry, &mut latest) => match never {},
                 };
                 self.own = Some(latest);
