@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::properties::{any_answer, any_event, any_standing};
+use super::properties::{any_answer, any_events, played};
 use super::*;
 
 fn able() -> Capabilities {
@@ -89,34 +89,29 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn a_failed_order_is_canceled_if_the_authority_may_work_on_it_and_cancels(
-        events in prop::collection::vec((any_event(), any_standing()), 1..24),
-    ) {
-        let mut order: Option<OrderState> = None;
-        for (event, standing) in events {
-            let Ok(step) = step(&limits(), order.as_ref(), standing, event.clone()) else { continue };
-            if let (Some(before), Some(after)) = (&order, &step.state)
-                && !matches!(before.phase, Phase::Finished(_))
-                && after.phase == Phase::Finished(End::Failed)
-                && after.certificate.is_none()
-            {
-                let (can, is_ended) = match &event {
-                    Event::Wake { setup, .. } => (setup.can, false),
-                    Event::Decide { can, .. } => (*can, false),
-                    Event::Answered(answered) => (
-                        answered.setup.can,
-                        matches!(
-                            answered.answer,
-                            Answer::InvalidOperation | Answer::Broken | Answer::Unsupported
-                        ),
-                    ),
-                    _ => panic!("{event:?}"),
-                };
-                let cancels = after.scheduled.is_some_and(|scheduled| scheduled.action == Action::Cancel);
-                prop_assert_eq!(cancels, can.cancels && after.is_placed && !is_ended, "{:?}", event);
+    fn a_failed_order_is_canceled_if_the_authority_may_work_on_it_and_cancels(events in any_events(1..24)) {
+        played(events, |before, event, step| {
+            let (Some(before), Some(after)) = (before, &step.state) else { return Ok(()) };
+            let has_failed = after.phase == Phase::Finished(End::Failed) && before.phase != after.phase;
+            if !has_failed || after.certificate.is_some() {
+                return Ok(());
             }
-            order = step.state;
-        }
+            let (can, is_ended) = match event {
+                Event::Wake { setup, .. } => (setup.can, false),
+                Event::Decide { can, .. } => (*can, false),
+                Event::Answered(answered) => (
+                    answered.setup.can,
+                    matches!(
+                        answered.answer,
+                        Answer::InvalidOperation | Answer::Broken | Answer::Unsupported
+                    ),
+                ),
+                _ => panic!("{event:?}"),
+            };
+            let cancels = after.scheduled.is_some_and(|scheduled| scheduled.action == Action::Cancel);
+            prop_assert_eq!(cancels, can.cancels && after.is_placed && !is_ended, "{:?}", event);
+            Ok(())
+        })?;
     }
 
     /// Lets the authority answer, or the worker get lost, at each attempt to cancel a failed order.
