@@ -102,12 +102,12 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
     match answered.answer {
         Answer::WaitingForCa | Answer::ClientDataIssue => accepted(limits, told, action, &answered),
         Answer::Canceled => told.finished(now, End::Canceled),
-        Answer::InvalidOperation | Answer::Broken | Answer::Rejected(None) => told.finished(now, End::Failed),
+        Answer::InvalidOperation | Answer::Broken | Answer::Rejected(None) => failed(told, action, &answered),
         Answer::CaUnavailable | Answer::Unavailable => unavailable(limits, told, action, &answered),
         Answer::Unsupported => unsupported(limits, told, action, &answered),
         Answer::Unanswered => match after_unknown(state, action, can) {
             Some(next) => again(limits, told.with_unknown(action), next, &answered),
-            None => told.undecided(now),
+            None => told.with_unknown(action).undecided(now),
         },
         Answer::NothingHappened => {
             let action = told.unknown.unwrap_or(Action::Issue);
@@ -202,8 +202,21 @@ fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Ans
         Action::Cancel => told.finished(now, End::Canceled),
         Action::Reconcile => told.undecided(now),
         Action::Issue | Action::Check | Action::Revoke | Action::Store | Action::Renew => {
-            told.finished(now, End::Failed)
+            failed(told, action, answered)
         }
+    }
+}
+
+/// Ends an order as failed because of the plugin's answer. Nothing is called afterwards (decision B6), unless the call
+/// that places the order may still be under way: the authority may get the order after this answer.
+fn failed(told: OrderState, action: Action, answered: &Answered) -> OrderState {
+    let now = answered.again.now;
+    // Only an idempotent plugin is asked again, and its answer is about both calls.
+    let is_answered = action == Action::Issue && answered.answer == Answer::InvalidOperation;
+    if told.unknown == Some(Action::Issue) && !is_answered {
+        told.given_up(now, now, answered.setup.can)
+    } else {
+        told.finished(now, End::Failed)
     }
 }
 
@@ -240,7 +253,7 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
 
 /// Computes the state after the authority was asked to cancel a failed order. The order stays as it ended. If the
 /// authority cancels later, it is checked, because a certificate may come first. Both calls share one number of
-/// attempts.
+/// attempts. A refusal ends them, unless the order may still arrive.
 fn withdrawn(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
     // A certificate from another worker came first.
     let Some(Scheduled { action: action @ (Action::Cancel | Action::Check), .. }) = state.scheduled else {
@@ -249,16 +262,16 @@ fn withdrawn(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderS
     let again =
         Again { retry_after: answered.again.retry_after.or(Some(limits.check_every)), ..answered.again };
     let at = next_wait(limits, state.failures, again);
-    let (failures, scheduled) = match answered.answer {
-        Answer::WaitingForCa | Answer::ClientDataIssue => {
-            (state.failures, Some(Scheduled { action: Action::Check, at }))
-        }
-        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered => {
-            (state.failures, Some(Scheduled { action, at }))
-        }
-        _ => (0, None),
+    let (action, unknown) = match answered.answer {
+        Answer::WaitingForCa | Answer::ClientDataIssue => (Some(Action::Check), None),
+        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered => (Some(action), state.unknown),
+        Answer::Canceled => (None, None),
+        _ => (state.unknown.map(|_| action), state.unknown),
     };
-    OrderState { plugin_meta: answered.plugin_meta.clone(), failures, scheduled, ..state.clone() }
+    let scheduled = action.map(|action| Scheduled { action, at });
+    let failures = if scheduled.is_some() { state.failures } else { 0 };
+    let plugin_meta = answered.plugin_meta.clone();
+    OrderState { plugin_meta, failures, scheduled, unknown, ..state.clone() }
 }
 
 /// Returns the action that a plugin requested. A modification is possible only if there is a change to send, and a
@@ -302,9 +315,10 @@ impl OrderState {
         Self { scheduled, failures, late, ..self }
     }
 
-    /// Remembers the action whose outcome is unknown.
+    /// Remembers the action whose outcome is unknown. A question that was not answered leaves the earlier one unknown.
     pub(super) fn with_unknown(self, action: Action) -> Self {
-        let unknown = if action == Action::Reconcile { self.unknown } else { Some(action) };
+        let is_question = matches!(action, Action::Check | Action::Reconcile);
+        let unknown = if is_question { self.unknown } else { Some(action) };
         Self { unknown, is_placed: true, ..self }
     }
 }

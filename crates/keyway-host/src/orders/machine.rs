@@ -293,7 +293,7 @@ fn wake(
         Some(Scheduled { action: Action::Cancel | Action::Check, .. })
             if matches!(state.phase, Phase::Finished(_)) && state.failures >= limits.retries.attempts =>
         {
-            let ended = OrderState { scheduled: None, failures: 0, ..state.clone() };
+            let ended = OrderState { scheduled: None, failures: 0, unknown: None, ..state.clone() };
             Ok(super::answers::settled(ended))
         }
         Some(Scheduled { action: Action::Store, at }) if at <= now => {
@@ -437,8 +437,12 @@ fn decide(
         return Err(TransitionError::NothingToDecide);
     }
     let is_placed = decision != Decision::NotPlaced;
-    // Without an order, no call on it had an effect.
-    let unknown = state.unknown.filter(|_| is_placed);
+    let unknown = state.unknown.filter(|action| match decision {
+        // Without an order, no call on it had an effect.
+        Decision::NotPlaced => false,
+        Decision::Placed => *action != Action::Issue,
+        Decision::GiveUp => true,
+    });
     let state = OrderState { is_placed, unknown, ..state.clone() };
     let action = match decision {
         Decision::NotPlaced if state.cancel != Cancel::No => {

@@ -15,6 +15,112 @@ fn given_up() -> OrderState {
     next(&state(Phase::Waiting), Standing::Free, wake)
 }
 
+fn action(order: &OrderState) -> Option<Action> {
+    order.scheduled.map(|scheduled| scheduled.action)
+}
+
+/// Carries out the next attempt to cancel a failed order, with this answer.
+fn tried(order: &OrderState, answer: Answer) -> OrderState {
+    let due = order.scheduled.expect("an attempt is scheduled").at;
+    let asked = next(order, Standing::Free, woken(due.as_milliseconds()));
+    next(&asked, Standing::Ours, reply(answer, able()))
+}
+
+/// Returns orders that failed while it was unknown whether the call that places them had arrived.
+fn given_up_while_underway() -> [OrderState; 4] {
+    let unsure = |phase, action: Option<Action>| {
+        let scheduled = action.map(|action| Scheduled { action, at: at(2_000) });
+        OrderState { scheduled, unknown: Some(Action::Issue), ..state(phase) }
+    };
+    let wake = Event::Wake { now: at(2_000), setup: setup(able()), deadline: Some(at(2_000)) };
+    let at_deadline = next(&unsure(Phase::Waiting, Some(Action::Reconcile)), Standing::Free, wake);
+    let last = OrderState { failures: 2, ..unsure(Phase::Asking(Action::Issue), None) };
+    let at_last = next(&last, Standing::Ours, reply(Answer::CaUnavailable, able()));
+    let event = Event::Decide { now: at(2_000), decision: Decision::GiveUp, can: able() };
+    let by_person = |asking: OrderState, standing, event_before| {
+        let undecided = next(&asking, standing, event_before);
+        assert_eq!(undecided.phase, Phase::Undecided);
+        next(&undecided, Standing::Free, event.clone())
+    };
+    let asking = state(Phase::Asking(Action::Issue));
+    let unanswered = reply(Answer::Unanswered, able());
+    let lost = Event::Wake { now: at(2_000), setup: setup(able()), deadline: None };
+    [
+        at_deadline,
+        at_last,
+        by_person(asking.clone(), Standing::Ours, unanswered),
+        by_person(asking, Standing::Free, lost),
+    ]
+}
+
+/// A call that was still under way may place the order after the authority has refused to cancel it.
+#[test]
+fn a_refusal_does_not_end_the_attempts_while_the_order_may_still_arrive() {
+    for refusal in [Answer::InvalidOperation, Answer::Unsupported, Answer::Broken] {
+        for order in given_up_while_underway() {
+            let mut order = OrderState { delete: true, ..order };
+            for _ in 0..limits().retries.attempts {
+                assert_eq!(action(&order), Some(Action::Cancel), "{refusal:?}");
+                order = tried(&order, refusal.clone());
+            }
+            let due = order.scheduled.expect("the last answer is awaited").at.as_milliseconds();
+            assert!(stepped(&order, Standing::Free, woken(due)).unwrap().state.is_none(), "{refusal:?}");
+        }
+        assert_eq!(action(&tried(&given_up(), refusal)), None, "the authority has the order");
+    }
+}
+
+#[test]
+fn an_answer_tells_that_a_failed_order_has_arrived() {
+    for order in given_up_while_underway() {
+        assert_eq!(tried(&order, Answer::Canceled).scheduled, None);
+        let waits = tried(&order, Answer::WaitingForCa);
+        assert_eq!(action(&waits), Some(Action::Check));
+        assert_eq!(tried(&waits, Answer::InvalidOperation).scheduled, None);
+        let unreached = tried(&order, Answer::CaUnavailable);
+        assert_eq!(action(&tried(&unreached, Answer::InvalidOperation)), Some(Action::Cancel));
+    }
+}
+
+#[test]
+fn an_order_that_the_plugin_ends_before_it_arrived_is_canceled() {
+    let unsure = |action| OrderState { unknown: Some(Action::Issue), ..state(Phase::Asking(action)) };
+    for (asked, answer, cancels) in [
+        (Action::Check, Answer::InvalidOperation, true),
+        (Action::Check, Answer::Unsupported, true),
+        (Action::Reconcile, Answer::Broken, true),
+        (Action::Issue, Answer::Broken, true),
+        // Only an idempotent plugin is asked again, and its answer is about both calls.
+        (Action::Issue, Answer::InvalidOperation, false),
+    ] {
+        let ended = next(&unsure(asked), Standing::Ours, reply(answer.clone(), able()));
+        assert_eq!(ended.phase, Phase::Finished(End::Failed));
+        assert_eq!(action(&ended), cancels.then_some(Action::Cancel), "{asked:?} {answer:?}");
+        assert!(!cancels || action(&tried(&ended, Answer::InvalidOperation)).is_some());
+    }
+}
+
+/// Tests the checks of a plugin that left a checkpoint while it placed the order.
+#[test]
+fn a_check_without_an_answer_does_not_tell_whether_the_order_arrived() {
+    let unknown = Some(Action::Issue);
+    let checking = OrderState { unknown, ..state(Phase::Asking(Action::Check)) };
+    let lost = next(&checking, Standing::Free, woken(2_000));
+    for order in [checking, lost] {
+        let unanswered = next(&order, Standing::Ours, reply(Answer::Unanswered, able()));
+        let wanted = next(&unanswered, Standing::Free, canceled());
+        assert_eq!(action(&wanted), Some(Action::Check), "the authority may not have it");
+    }
+}
+
+#[test]
+fn a_person_who_knows_that_the_order_arrived_lets_it_be_canceled_at_once() {
+    let undecided = OrderState { unknown: Some(Action::Issue), ..state(Phase::Undecided) };
+    let placed = Event::Decide { now: at(3_000), decision: Decision::Placed, can: able() };
+    let wanted = next(&next(&undecided, Standing::Free, placed), Standing::Free, canceled());
+    assert_eq!(action(&wanted), Some(Action::Cancel));
+}
+
 #[test]
 fn a_person_knows_whether_the_authority_has_an_order() {
     let undecided = OrderState { is_placed: false, ..state(Phase::Undecided) };
@@ -99,13 +205,17 @@ proptest! {
             let (can, is_ended) = match event {
                 Event::Wake { setup, .. } => (setup.can, false),
                 Event::Decide { can, .. } => (*can, false),
-                Event::Answered(answered) => (
-                    answered.setup.can,
-                    matches!(
-                        answered.answer,
-                        Answer::InvalidOperation | Answer::Broken | Answer::Unsupported
-                    ),
-                ),
+                Event::Answered(answered) => {
+                    let Phase::Asking(asked) = before.phase else { panic!("{before:?}") };
+                    let is_told = match answered.answer {
+                        Answer::InvalidOperation if asked == Action::Issue => true,
+                        Answer::InvalidOperation | Answer::Broken | Answer::Unsupported => {
+                            before.unknown != Some(Action::Issue)
+                        }
+                        _ => false,
+                    };
+                    (answered.setup.can, is_told)
+                }
                 _ => panic!("{event:?}"),
             };
             let cancels = after.scheduled.is_some_and(|scheduled| scheduled.action == Action::Cancel);

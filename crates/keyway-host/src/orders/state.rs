@@ -228,7 +228,8 @@ pub struct OrderState {
     pub(crate) modifications: u32,
     /// Whether the plugin may know of the order.
     pub(crate) is_placed: bool,
-    /// The action with the unknown outcome, while the plugin is asked about it.
+    /// The action with the unknown outcome, while the plugin is asked about it. In [`End::Failed`], [`Action::Issue`] while
+    /// the order is canceled, and may still arrive at the authority.
     pub(crate) unknown: Option<Action>,
     pub(crate) cancel: Cancel,
     /// Whether the record is deleted once the order is settled.
@@ -348,11 +349,13 @@ impl OrderState {
     }
 
     /// Ends the order as failed. If the authority may still work on the order, it is asked to cancel it at the time
-    /// `at`: otherwise it could make a certificate that the host never hears of (decision H321).
+    /// `at`: otherwise it could make a certificate that the host never hears of (decision H321). The order still knows
+    /// whether the call that places it may be under way.
     pub(super) fn given_up(self, now: Timestamp, at: Timestamp, can: Capabilities) -> Self {
         let cancels = self.is_placed && can.cancels;
         let scheduled = cancels.then_some(Scheduled { action: Action::Cancel, at });
-        Self { scheduled, ..self.finished(now, End::Failed) }
+        let unknown = self.unknown.filter(|action| cancels && *action == Action::Issue);
+        Self { scheduled, unknown, ..self.finished(now, End::Failed) }
     }
 
     /// Moves the order to the phase `Undecided`, in which it waits for a person.
