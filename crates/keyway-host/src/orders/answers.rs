@@ -253,24 +253,37 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
 
 /// Computes the state after the authority was asked to cancel a failed order. The order stays as it ended. If the
 /// authority cancels later, it is checked, because a certificate may come first. Both calls share one number of
-/// attempts. A refusal ends them, unless the order may still arrive.
+/// attempts. It begins anew when the authority works on the cancellation, until the time of the retries has passed. A
+/// refusal ends the attempts, unless the order may still arrive (decision H323).
 fn withdrawn(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
     // A certificate from another worker came first.
     let Some(Scheduled { action: action @ (Action::Cancel | Action::Check), .. }) = state.scheduled else {
         return state.clone();
     };
-    let again =
-        Again { retry_after: answered.again.retry_after.or(Some(limits.check_every)), ..answered.again };
-    let at = next_wait(limits, state.failures, again);
-    let (action, unknown) = match answered.answer {
-        Answer::WaitingForCa | Answer::ClientDataIssue => (Some(Action::Check), None),
-        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered => (Some(action), state.unknown),
-        Answer::Canceled => (None, None),
-        _ => (state.unknown.map(|_| action), state.unknown),
+    let Again { now, retry_after, .. } = answered.again;
+    let works_on_it = matches!(answered.answer, Answer::WaitingForCa | Answer::ClientDataIssue);
+    let method = match answered.retry_method {
+        // An authority that wants to get the order again does not have it.
+        Some(RetryMethod::Cancel | RetryMethod::Issue) => Action::Cancel,
+        Some(RetryMethod::Check | RetryMethod::Modify) => Action::Check,
+        None if works_on_it => Action::Check,
+        None => action,
     };
-    let scheduled = action.map(|action| Scheduled { action, at });
-    let failures = if scheduled.is_some() { state.failures } else { 0 };
+    let has_it = works_on_it && answered.retry_method != Some(RetryMethod::Issue);
+    let unknown = state.unknown.filter(|_| !has_it);
+    let goes_on = match answered.answer {
+        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered => true,
+        Answer::Canceled => false,
+        _ => works_on_it || unknown.is_some(),
+    };
     let plugin_meta = answered.plugin_meta.clone();
+    if !goes_on {
+        return OrderState { plugin_meta, ..state.clone().withdrawn() };
+    }
+    let is_anew = works_on_it && now < state.since.plus(limits.retries.within);
+    let failures = if is_anew { 0 } else { state.failures };
+    let again = Again { retry_after: retry_after.or(Some(limits.check_every)), ..answered.again };
+    let scheduled = Some(Scheduled { action: method, at: next_wait(limits, failures, again) });
     OrderState { plugin_meta, failures, scheduled, unknown, ..state.clone() }
 }
 

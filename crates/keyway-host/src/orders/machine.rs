@@ -290,11 +290,12 @@ fn wake(
     }
     match state.scheduled {
         // All attempts to cancel a failed order are used up.
-        Some(Scheduled { action: Action::Cancel | Action::Check, .. })
-            if matches!(state.phase, Phase::Finished(_)) && state.failures >= limits.retries.attempts =>
+        Some(Scheduled { action: Action::Cancel | Action::Check, at })
+            if at <= now
+                && matches!(state.phase, Phase::Finished(_))
+                && state.failures >= limits.retries.attempts =>
         {
-            let ended = OrderState { scheduled: None, failures: 0, unknown: None, ..state.clone() };
-            Ok(super::answers::settled(ended))
+            Ok(super::answers::settled(state.clone().withdrawn()))
         }
         Some(Scheduled { action: Action::Store, at }) if at <= now => {
             Ok(Step::to(state.clone()).then(Command::Store))

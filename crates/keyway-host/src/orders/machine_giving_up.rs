@@ -82,6 +82,34 @@ fn an_answer_tells_that_a_failed_order_has_arrived() {
     }
 }
 
+/// Tests an authority that says, at the last attempt, that it cancels later.
+#[test]
+fn an_authority_that_cancels_later_is_checked() {
+    let last = OrderState { failures: limits().retries.attempts - 1, ..given_up() };
+    let waits = tried(&last, Answer::WaitingForCa);
+    let due = waits.scheduled.unwrap().at.as_milliseconds();
+    assert_eq!(
+        stepped(&waits, Standing::Free, woken(due)).unwrap().command,
+        Some(Command::Ask(Action::Check))
+    );
+}
+
+#[test]
+fn an_authority_chooses_how_it_is_asked_again_about_a_failed_order() {
+    let asked = next(&given_up(), Standing::Free, woken(2_000));
+    for (method, expected) in [
+        (RetryMethod::Cancel, Action::Cancel),
+        (RetryMethod::Check, Action::Check),
+        (RetryMethod::Modify, Action::Check),
+        // It does not have the order, which is not placed again.
+        (RetryMethod::Issue, Action::Cancel),
+    ] {
+        let Event::Answered(mut answered) = reply(Answer::WaitingForCa, able()) else { unreachable!() };
+        answered.retry_method = Some(method);
+        assert_eq!(action(&next(&asked, Standing::Ours, Event::Answered(answered))), Some(expected));
+    }
+}
+
 #[test]
 fn an_order_that_the_plugin_ends_before_it_arrived_is_canceled() {
     let unsure = |action| OrderState { unknown: Some(Action::Issue), ..state(Phase::Asking(action)) };
@@ -186,8 +214,11 @@ fn an_order_stays_until_the_last_answer_of_its_authority() {
     let deleted = next(&asked, Standing::Others, Event::Delete { now: at(2_000) });
     let late = next(&deleted, Standing::Ours, reply(Answer::Generated(certificate("late")), able()));
     assert!(late.late.is_some());
-    let due = deleted.scheduled.unwrap().at;
-    let gone = stepped(&deleted, Standing::Free, woken(due.as_milliseconds())).unwrap();
+    let due = deleted.scheduled.unwrap().at.as_milliseconds();
+    // Another worker wanted to wake the order at the same time, and was overtaken.
+    let early = stepped(&deleted, Standing::Free, woken(due - 1)).err();
+    assert_eq!(early, Some(TransitionError::NotDue));
+    let gone = stepped(&deleted, Standing::Free, woken(due)).unwrap();
     assert!(gone.state.is_none(), "the worker was lost, and the attempts are used up");
 }
 
@@ -227,38 +258,54 @@ proptest! {
     /// Lets the authority answer, or the worker get lost, at each attempt to cancel a failed order.
     #[test]
     fn the_attempts_to_cancel_a_failed_order_are_limited_and_a_certificate_is_revoked(
-        answers in prop::collection::vec(prop::option::of(any_answer()), 4..9),
+        answers in prop::collection::vec(
+            prop_oneof![prop::option::of(any_answer()), Just(Some(Answer::WaitingForCa))], 30,
+        ),
     ) {
-        let ended = given_up();
-        let (mut order, mut attempts) = (ended.clone(), 0);
+        let within = Duration::from_secs(60);
+        let limits = limits().with_retries(limits().retries.with_within(within));
+        let (ended, mut attempts) = (given_up(), 0);
+        let mut order = ended.clone();
         for answer in answers {
             let Some(Scheduled { action: action @ (Action::Cancel | Action::Check), at: due }) = order.scheduled
             else {
                 break;
             };
-            let asked = stepped(&order, Standing::Free, woken(due.as_milliseconds())).unwrap();
-            if attempts == limits().retries.attempts {
-                prop_assert_eq!(asked.command, None);
-                order = asked.state.unwrap();
+            let asked = step(&limits, Some(&order), Standing::Free, woken(due.as_milliseconds())).unwrap();
+            order = asked.state.unwrap();
+            if attempts == limits.retries.attempts {
+                prop_assert_eq!((asked.command, order.scheduled), (None, None));
                 break;
             }
             prop_assert_eq!(asked.command, Some(Command::Ask(action)));
             attempts += 1;
-            order = asked.state.unwrap();
             let Some(answer) = answer else { continue };
-            order = next(&order, Standing::Ours, reply(answer.clone(), able()));
+            let Event::Answered(mut answered) = reply(answer.clone(), able()) else { unreachable!() };
+            answered.again.now = due;
+            let told = step(&limits, Some(&order), Standing::Ours, Event::Answered(answered)).unwrap();
+            order = told.state.unwrap();
             let result = |state: &OrderState| (state.phase, state.message.clone(), state.sub_status);
             prop_assert_eq!(result(&order), result(&ended));
-            let action = order.scheduled.map(|scheduled| scheduled.action);
-            if let Answer::Generated(brought) | Answer::Rejected(Some(brought)) = answer {
-                prop_assert_eq!(order.late.as_ref().map(|late| &late.certificate), Some(&brought.certificate));
-                prop_assert_eq!((action, order.failures), (Some(Action::Revoke), 0));
-            } else if let Some(Scheduled { at: due, .. }) = order.scheduled {
-                prop_assert!(due >= at(7_000), "never earlier than the plugin says");
+            let next = self::action(&order);
+            match answer {
+                Answer::Generated(brought) | Answer::Rejected(Some(brought)) => {
+                    let late = order.late.as_ref().map(|late| &late.certificate);
+                    prop_assert_eq!(late, Some(&brought.certificate));
+                    prop_assert_eq!((next, order.failures), (Some(Action::Revoke), 0));
+                }
+                Answer::WaitingForCa | Answer::ClientDataIssue => {
+                    prop_assert_eq!(next, Some(Action::Check));
+                    if due < ended.since.plus(within) {
+                        attempts = 0;
+                    }
+                }
+                _ => {}
+            }
+            if let Some(Scheduled { action: Action::Cancel | Action::Check, at }) = order.scheduled {
+                prop_assert!(at >= due.plus(Duration::from_secs(5)), "never earlier than the plugin says");
             }
         }
-        prop_assert!(attempts <= limits().retries.attempts);
-        let is_left = matches!(order.scheduled, Some(Scheduled { action: Action::Cancel | Action::Check, .. }));
+        let is_left = matches!(self::action(&order), Some(Action::Cancel | Action::Check));
         prop_assert!(!is_left, "{:?}", order);
     }
 }

@@ -358,6 +358,11 @@ impl OrderState {
         Self { scheduled, unknown, ..self.finished(now, End::Failed) }
     }
 
+    /// Ends the attempts to cancel a failed order.
+    pub(super) fn withdrawn(self) -> Self {
+        Self { scheduled: None, failures: 0, unknown: None, ..self }
+    }
+
     /// Moves the order to the phase `Undecided`, in which it waits for a person.
     pub(super) fn undecided(self, now: Timestamp) -> Self {
         Self { phase: Phase::Undecided, since: now, scheduled: None, displaced: None, notice: None, ..self }

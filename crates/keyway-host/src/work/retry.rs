@@ -7,7 +7,8 @@ use keyway_core::Timestamp;
 /// Decides when a failed call of a plugin is tried again.
 ///
 /// The wait doubles from `first` up to `longest`; jitter adds at most half. For grants, subordinate authorities, and
-/// the fetches and notices of sessions, the retries end after `attempts` or `within`; for orders, after `attempts`. For
+/// the fetches and notices of sessions, the retries end after `attempts` or `within`; for orders, after `attempts`. While
+/// an authority works on the cancellation of a failed order, the attempts begin anew until `within` has passed. For
 /// stores, for check-ins, for the storing and the renewal of a certificate, and for the notice that it is ready, the
 /// retries go on until one succeeds.
 ///
