@@ -115,7 +115,7 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
             let next = OrderState { unknown: None, is_placed, ..told };
             // The failures still count. Otherwise a call that fails each time would be repeated for ever.
             if next.failures >= limits.retries.attempts {
-                next.given_up(now, now, can)
+                next.given_up(now, now, Some(can))
             } else {
                 next.waiting(now, Scheduled { action, at: now })
             }
@@ -184,7 +184,7 @@ fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered)
             OrderState { failures, ..told }.waiting(now, Scheduled { action, at })
         }
         Answer::Unanswered => told.undecided(now),
-        _ => told.given_up(now, at, answered.setup.can),
+        _ => told.given_up(now, at, Some(answered.setup.can)),
     }
 }
 
@@ -214,7 +214,7 @@ fn failed(told: OrderState, action: Action, answered: &Answered) -> OrderState {
     // Only an idempotent plugin is asked again, and its answer is about both calls.
     let is_answered = action == Action::Issue && answered.answer == Answer::InvalidOperation;
     if told.unknown == Some(Action::Issue) && !is_answered {
-        told.given_up(now, now, answered.setup.can)
+        told.given_up(now, now, Some(answered.setup.can))
     } else {
         told.finished(now, End::Failed)
     }

@@ -117,14 +117,14 @@ pub(crate) struct Answered {
 pub(crate) enum Event {
     /// A client placed the order, and it passed the checks.
     Submit { now: Timestamp, metadata: Wiped<String> },
-    /// A client changes the metadata of the order.
-    Modify { now: Timestamp, metadata: Wiped<String>, can: Capabilities },
+    /// A client changes the metadata of the order. `can` is `None` while the connection is not open.
+    Modify { now: Timestamp, metadata: Wiped<String>, can: Option<Capabilities> },
     /// A client cancels the order.
     Cancel { now: Timestamp },
     /// A client deletes the order.
     Delete { now: Timestamp },
-    /// A client revokes the certificate of the order.
-    Revoke { now: Timestamp, reason: RevocationReason, can: Capabilities },
+    /// A client revokes the certificate of the order. `can` is `None` while the connection is not open.
+    Revoke { now: Timestamp, reason: RevocationReason, can: Option<Capabilities> },
     /// A worker takes up the work that is due.
     Wake { now: Timestamp, setup: Setup, deadline: Option<Timestamp> },
     /// The plugin answered.
@@ -144,8 +144,8 @@ pub(crate) enum Event {
     /// The worker dealt with the notice for the listeners. `delivered` is true if all listeners got it, or if it was
     /// out of date and was not sent.
     Notified { again: Again, delivered: bool },
-    /// A person decided a question that the host cannot answer.
-    Decide { now: Timestamp, decision: Decision, can: Capabilities },
+    /// A person decided a question that the host cannot answer. `can` is `None` while the connection is not open.
+    Decide { now: Timestamp, decision: Decision, can: Option<Capabilities> },
 }
 
 /// A person's decision about an order that the host cannot settle.
@@ -156,8 +156,8 @@ pub enum Decision {
     NotPlaced,
     /// The CA has the order. The host checks its status.
     Placed,
-    /// The order is given up. It fails. If the connection to the CA is open, and the CA cancels orders, it is asked to
-    /// cancel this one.
+    /// The order is given up. It fails. If the CA cancels orders, it is asked to cancel this one, as soon as the
+    /// connection to it is open.
     GiveUp,
 }
 
@@ -284,16 +284,17 @@ fn wake(
         return Ok(interrupted(limits, state, action, now, setup.can));
     }
     if state.is_open() && deadline.is_some_and(|deadline| deadline <= now) {
-        let mut next = state.clone().given_up(now, now, setup.can);
+        let mut next = state.clone().given_up(now, now, Some(setup.can));
         "the order's deadline has passed".clone_into(&mut next.message);
         return Ok(super::answers::settled(next));
     }
     match state.scheduled {
-        // All attempts to cancel a failed order are used up.
-        Some(Scheduled { action: Action::Cancel | Action::Check, at })
+        // All attempts to cancel a failed order are used up, or the connection is open now, and cannot cancel it.
+        Some(Scheduled { action: action @ (Action::Cancel | Action::Check), at })
             if at <= now
                 && matches!(state.phase, Phase::Finished(_))
-                && state.failures >= limits.retries.attempts =>
+                && (state.failures >= limits.retries.attempts
+                    || (action == Action::Cancel && !setup.can.cancels)) =>
         {
             Ok(super::answers::settled(state.clone().withdrawn()))
         }
@@ -432,7 +433,7 @@ fn decide(
     state: &OrderState,
     now: Timestamp,
     decision: Decision,
-    can: Capabilities,
+    can: Option<Capabilities>,
 ) -> Result<Step, TransitionError> {
     if state.phase != Phase::Undecided {
         return Err(TransitionError::NothingToDecide);

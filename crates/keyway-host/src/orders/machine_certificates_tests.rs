@@ -13,7 +13,7 @@ fn reply_to(state: &OrderState, answer: Answer, can: Capabilities) -> Event {
 }
 
 fn wanted(reason: RevocationReason, now: u64) -> Event {
-    Event::Revoke { now: at(now), reason, can: can().revokes(true) }
+    Event::Revoke { now: at(now), reason, can: Some(can().revokes(true)) }
 }
 
 /// Returns an order that ended with a certificate, and that has a late one, which is to be revoked.
@@ -57,7 +57,8 @@ fn a_late_certificate_that_cannot_be_revoked_leaves_the_renewal() {
 
 #[test]
 fn a_certificate_is_revoked_and_the_order_stays_as_it_ended() {
-    let wanted = |can| Event::Revoke { now: at(3_000), reason: RevocationReason::KeyCompromise, can };
+    let wanted =
+        |can| Event::Revoke { now: at(3_000), reason: RevocationReason::KeyCompromise, can: Some(can) };
     let able = can().revokes(true);
     for phase in
         [Phase::Waiting, Phase::Storing, Phase::Finished(End::Canceled), Phase::Finished(End::Failed)]

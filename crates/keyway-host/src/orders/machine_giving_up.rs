@@ -15,6 +15,11 @@ fn given_up() -> OrderState {
     next(&state(Phase::Waiting), Standing::Free, wake)
 }
 
+/// Wakes a worker whose authority cancels orders.
+fn woken(now: u64) -> Event {
+    Event::Wake { now: at(now), setup: setup(able()), deadline: None }
+}
+
 fn action(order: &OrderState) -> Option<Action> {
     order.scheduled.map(|scheduled| scheduled.action)
 }
@@ -36,7 +41,7 @@ fn given_up_while_underway() -> [OrderState; 4] {
     let at_deadline = next(&unsure(Phase::Waiting, Some(Action::Reconcile)), Standing::Free, wake);
     let last = OrderState { failures: 2, ..unsure(Phase::Asking(Action::Issue), None) };
     let at_last = next(&last, Standing::Ours, reply(Answer::CaUnavailable, able()));
-    let event = Event::Decide { now: at(2_000), decision: Decision::GiveUp, can: able() };
+    let event = Event::Decide { now: at(2_000), decision: Decision::GiveUp, can: Some(able()) };
     let by_person = |asking: OrderState, standing, event_before| {
         let undecided = next(&asking, standing, event_before);
         assert_eq!(undecided.phase, Phase::Undecided);
@@ -44,12 +49,11 @@ fn given_up_while_underway() -> [OrderState; 4] {
     };
     let asking = state(Phase::Asking(Action::Issue));
     let unanswered = reply(Answer::Unanswered, able());
-    let lost = Event::Wake { now: at(2_000), setup: setup(able()), deadline: None };
     [
         at_deadline,
         at_last,
         by_person(asking.clone(), Standing::Ours, unanswered),
-        by_person(asking, Standing::Free, lost),
+        by_person(asking, Standing::Free, woken(2_000)),
     ]
 }
 
@@ -80,6 +84,27 @@ fn an_answer_tells_that_a_failed_order_has_arrived() {
         let unreached = tried(&order, Answer::CaUnavailable);
         assert_eq!(action(&tried(&unreached, Answer::InvalidOperation)), Some(Action::Cancel));
     }
+}
+
+/// Tests that the capabilities of a connection that is not open are not taken for those of an authority that cannot do
+/// anything.
+#[test]
+fn a_wish_waits_for_a_connection_that_is_not_open() {
+    let undecided = OrderState { delete: true, ..state(Phase::Undecided) };
+    let event = Event::Decide { now: at(2_000), decision: Decision::GiveUp, can: None };
+    let given_up = next(&undecided, Standing::Free, event);
+    assert_eq!((given_up.phase, action(&given_up)), (Phase::Finished(End::Failed), Some(Action::Cancel)));
+    for (cancels, command) in [(true, Some(Command::Ask(Action::Cancel))), (false, None)] {
+        let open = Event::Wake { now: at(2_000), setup: setup(can().cancels(cancels)), deadline: None };
+        let step = stepped(&given_up, Standing::Free, open).unwrap();
+        assert_eq!((step.command, step.state.is_some()), (command, cancels));
+    }
+    let modified = Event::Modify { now: at(2_000), metadata: meta("{}"), can: None };
+    assert_eq!(action(&next(&state(Phase::Waiting), Standing::Free, modified)), Some(Action::Modify));
+    let certificate = Some(certificate("c"));
+    let ready = OrderState { certificate, ..state(Phase::Finished(End::Generated)) };
+    let revoked = Event::Revoke { now: at(2_000), reason: RevocationReason::KeyCompromise, can: None };
+    assert_eq!(action(&next(&ready, Standing::Free, revoked)), Some(Action::Revoke));
 }
 
 /// Tests an authority that says, at the last attempt, that it cancels later.
@@ -144,7 +169,7 @@ fn a_check_without_an_answer_does_not_tell_whether_the_order_arrived() {
 #[test]
 fn a_person_who_knows_that_the_order_arrived_lets_it_be_canceled_at_once() {
     let undecided = OrderState { unknown: Some(Action::Issue), ..state(Phase::Undecided) };
-    let placed = Event::Decide { now: at(3_000), decision: Decision::Placed, can: able() };
+    let placed = Event::Decide { now: at(3_000), decision: Decision::Placed, can: Some(able()) };
     let wanted = next(&next(&undecided, Standing::Free, placed), Standing::Free, canceled());
     assert_eq!(action(&wanted), Some(Action::Cancel));
 }
@@ -152,8 +177,9 @@ fn a_person_who_knows_that_the_order_arrived_lets_it_be_canceled_at_once() {
 #[test]
 fn a_person_knows_whether_the_authority_has_an_order() {
     let undecided = OrderState { is_placed: false, ..state(Phase::Undecided) };
-    let decided =
-        |decision| next(&undecided, Standing::Free, Event::Decide { now: at(3_000), decision, can: able() });
+    let decided = |decision| {
+        next(&undecided, Standing::Free, Event::Decide { now: at(3_000), decision, can: Some(able()) })
+    };
     let wanted = next(&decided(Decision::Placed), Standing::Free, canceled());
     assert_eq!(wanted.scheduled.map(|scheduled| scheduled.action), Some(Action::Cancel));
     let wanted = next(&decided(Decision::NotPlaced), Standing::Free, canceled());
@@ -164,7 +190,7 @@ fn a_person_knows_whether_the_authority_has_an_order() {
 fn an_order_that_is_placed_again_gets_an_update_that_the_authority_never_had() {
     let (changing, unknown) = (Some(meta("{\"new\":1}")), Some(Action::Modify));
     let undecided = OrderState { changing, unknown, ..state(Phase::Undecided) };
-    let decision = Event::Decide { now: at(3_000), decision: Decision::NotPlaced, can: able() };
+    let decision = Event::Decide { now: at(3_000), decision: Decision::NotPlaced, can: Some(able()) };
     let asked = next(&next(&undecided, Standing::Free, decision), Standing::Free, woken(3_000));
     let placed = next(&asked, Standing::Ours, reply(Answer::WaitingForCa, able()));
     assert_eq!(placed.scheduled.map(|scheduled| scheduled.action), Some(Action::Modify));
@@ -185,9 +211,9 @@ fn an_order_that_is_placed_again_gets_no_update_that_is_older_than_its_metadata(
     let (changing, unknown) = (Some(meta("{\"old\":1}")), Some(Action::Modify));
     let undecided = OrderState { changing, unknown, ..state(Phase::Undecided) };
     let able = able().modifies(true);
-    let decision = Event::Decide { now: at(3_000), decision: Decision::NotPlaced, can: able };
+    let decision = Event::Decide { now: at(3_000), decision: Decision::NotPlaced, can: Some(able) };
     let decided = next(&undecided, Standing::Free, decision);
-    let newest = Event::Modify { now: at(3_000), metadata: meta("{\"new\":1}"), can: able };
+    let newest = Event::Modify { now: at(3_000), metadata: meta("{\"new\":1}"), can: Some(able) };
     for before_the_call in [true, false] {
         let mut order = decided.clone();
         if before_the_call {
@@ -235,7 +261,7 @@ proptest! {
             }
             let (can, is_ended) = match event {
                 Event::Wake { setup, .. } => (setup.can, false),
-                Event::Decide { can, .. } => (*can, false),
+                Event::Decide { can, .. } => (can.unwrap_or(able()), false),
                 Event::Answered(answered) => {
                     let Phase::Asking(asked) = before.phase else { panic!("{before:?}") };
                     let is_told = match answered.answer {

@@ -53,13 +53,17 @@ fn any_event() -> impl Strategy<Value = Event> {
     let again = Again { now: at(5_000), retry_after: None, jitter: 9 };
     prop_oneof![
         Just(Event::Submit { now: at(1_000), metadata: meta("{}") }),
-        any_capabilities().prop_map(|can| Event::Modify { now: at(2_000), metadata: meta("{\"m\":1}"), can }),
+        prop::option::of(any_capabilities()).prop_map(|can| Event::Modify {
+            now: at(2_000),
+            metadata: meta("{\"m\":1}"),
+            can,
+        }),
         Just(canceled()),
         Just(deleted()),
-        any_capabilities().prop_map(|can| Event::Revoke {
+        prop::option::of(any_capabilities()).prop_map(|can| Event::Revoke {
             now: at(2_500),
             reason: RevocationReason::Superseded,
-            can: can.revokes(true),
+            can: can.map(|can| can.revokes(true)),
         }),
         (0..99_999_u64, any_capabilities(), prop::option::of(0..99_999_u64)).prop_map(
             |(now, can, deadline)| Event::Wake {
@@ -91,7 +95,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::NotRenewed { again }),
         (
             prop::sample::select(vec![Decision::NotPlaced, Decision::Placed, Decision::GiveUp]),
-            any_capabilities(),
+            prop::option::of(any_capabilities()),
         )
             .prop_map(|(decision, can)| Event::Decide { now: at(4_000), decision, can }),
     ]

@@ -350,9 +350,9 @@ impl OrderState {
 
     /// Ends the order as failed. If the authority may still work on the order, it is asked to cancel it at the time
     /// `at`: otherwise it could make a certificate that the host never hears of (decision H321). The order still knows
-    /// whether the call that places it may be under way.
-    pub(super) fn given_up(self, now: Timestamp, at: Timestamp, can: Capabilities) -> Self {
-        let cancels = self.is_placed && can.cancels;
+    /// whether the call that places it may be under way. `can` is `None` if no connection told its capabilities yet.
+    pub(super) fn given_up(self, now: Timestamp, at: Timestamp, can: Option<Capabilities>) -> Self {
+        let cancels = self.is_placed && can.is_none_or(|can| can.cancels);
         let scheduled = cancels.then_some(Scheduled { action: Action::Cancel, at });
         let unknown = self.unknown.filter(|action| cancels && *action == Action::Issue);
         Self { scheduled, unknown, ..self.finished(now, End::Failed) }
