@@ -16,8 +16,7 @@ impl Answer {
     /// Classifies an error of a plugin (decision B6).
     pub(super) fn of_error(error: &CertificateError) -> Self {
         match (error, error.kind(), error.effect()) {
-            // A panic ends the order, even if the call may have had an effect.
-            (CertificateError::Call(CallError::Panicked { .. }), ..) => Self::Broken,
+            (CertificateError::Call(CallError::Panicked { .. }), ..) => Self::Panicked,
             (_, ErrorKind::Unavailable { .. }, Effect::None) => Self::Unavailable,
             (_, ErrorKind::Unsupported, Effect::None) => Self::Unsupported,
             (_, _, Effect::None) => Self::Broken,
@@ -103,6 +102,7 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
         Answer::WaitingForCa | Answer::ClientDataIssue => accepted(limits, told, action, &answered),
         Answer::Canceled => told.finished(now, End::Canceled),
         Answer::InvalidOperation | Answer::Broken | Answer::Rejected(None) => failed(told, action, &answered),
+        Answer::Panicked => told.with_unknown(action).given_up(now, now, Some(can)),
         Answer::CaUnavailable | Answer::Unavailable => unavailable(limits, told, action, &answered),
         Answer::Unsupported => unsupported(limits, told, action, &answered),
         Answer::Unanswered => match after_unknown(state, action, can) {
@@ -272,7 +272,7 @@ fn withdrawn(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderS
     let has_it = works_on_it && answered.retry_method != Some(RetryMethod::Issue);
     let unknown = state.unknown.filter(|_| !has_it);
     let goes_on = match answered.answer {
-        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered => true,
+        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered | Answer::Panicked => true,
         Answer::Canceled => false,
         _ => works_on_it || unknown.is_some(),
     };
@@ -306,7 +306,9 @@ impl OrderState {
             Answer::CaUnavailable | Answer::Unavailable => Some(CertificateStatus::CaUnavailable),
             Answer::ClientDataIssue => Some(CertificateStatus::ClientDataIssue),
             Answer::Canceled => Some(CertificateStatus::Canceled),
-            Answer::InvalidOperation | Answer::Broken => Some(CertificateStatus::InvalidOperation),
+            Answer::InvalidOperation | Answer::Broken | Answer::Panicked => {
+                Some(CertificateStatus::InvalidOperation)
+            }
             _ => None,
         };
         Self {

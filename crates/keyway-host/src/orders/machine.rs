@@ -76,8 +76,10 @@ pub(crate) enum Answer {
     InvalidOperation,
     /// The plugin does not support this action.
     Unsupported,
-    /// The plugin failed, and another attempt would not help (decision B6).
+    /// The plugin failed without an effect, and another attempt would not help (decision B6).
     Broken,
+    /// The plugin panicked, which ends an order that is not finished (decision B6). It may have had an effect.
+    Panicked,
     /// The plugin failed without an effect, and may work later.
     Unavailable,
     /// It is unknown what the plugin did.

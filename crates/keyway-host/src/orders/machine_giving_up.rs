@@ -153,6 +153,22 @@ fn an_order_that_the_plugin_ends_before_it_arrived_is_canceled() {
     }
 }
 
+/// Tests a panic, after which it is unknown what the plugin did.
+#[test]
+fn an_order_whose_plugin_panicked_is_canceled() {
+    let asking = |action, is_placed| OrderState { is_placed, ..state(Phase::Asking(action)) };
+    for (asked, may_arrive) in [(asking(Action::Issue, false), true), (asking(Action::Check, true), false)] {
+        let ended = next(&asked, Standing::Ours, reply(Answer::Panicked, able()));
+        assert_eq!((ended.phase, action(&ended)), (Phase::Finished(End::Failed), Some(Action::Cancel)));
+        let panicked = tried(&ended, Answer::Panicked);
+        assert_eq!(action(&panicked), Some(Action::Cancel), "another attempt may work");
+        let refused = tried(&panicked, Answer::InvalidOperation);
+        assert_eq!(action(&refused), may_arrive.then_some(Action::Cancel));
+        let unable = next(&asked, Standing::Ours, reply(Answer::Panicked, can()));
+        assert_eq!(action(&unable), None);
+    }
+}
+
 /// Tests the checks of a plugin that left a checkpoint while it placed the order.
 #[test]
 fn a_check_without_an_answer_does_not_tell_whether_the_order_arrived() {

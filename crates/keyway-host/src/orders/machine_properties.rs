@@ -20,6 +20,7 @@ pub(super) fn any_answer() -> impl Strategy<Value = Answer> {
         Just(Answer::InvalidOperation),
         Just(Answer::Unsupported),
         Just(Answer::Broken),
+        Just(Answer::Panicked),
         Just(Answer::Unavailable),
         Just(Answer::Unanswered),
         Just(Answer::NothingHappened),

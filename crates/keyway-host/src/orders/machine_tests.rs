@@ -188,7 +188,7 @@ fn each_answer_leads_where_the_seed_says() {
             (canceled.phase, canceled.status()),
             (Phase::Finished(End::Canceled), OrderStatus::Active)
         );
-        for answer in [Answer::InvalidOperation, Answer::Broken] {
+        for answer in [Answer::InvalidOperation, Answer::Broken, Answer::Panicked] {
             let failed = answered(action, answer);
             assert_eq!((failed.status(), failed.message.as_str()), (OrderStatus::Error, "as the CA says"));
             assert_eq!(failed.sub_status, Some(CertificateStatus::InvalidOperation));
@@ -354,7 +354,7 @@ fn an_error_is_classed_by_its_kind_and_its_effect() {
         (CertificateError::Unsupported { what: "wildcards" }, Answer::Unsupported),
         (CertificateError::not_ready("the key", "it is missing"), Answer::Broken),
         (failed, Answer::Unanswered),
-        (panicked, Answer::Broken),
+        (panicked, Answer::Panicked),
     ] {
         assert_eq!(Answer::of_error(&error), answer, "{error:?}");
     }
