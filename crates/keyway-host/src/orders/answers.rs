@@ -231,7 +231,8 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
     let is_wanted = answered.revoking == state.revoking();
     match answered.revoking {
         Some(Revoking::Own { reason, since }) if revoked || is_wanted => {
-            next.revocation = Some(Revocation { reason, since, revoked, message: answered.message.clone() });
+            let message = answered.message.clone();
+            next.revocation = Some(Revocation { reason, since, revoked, message, ended: false });
         }
         Some(Revoking::Late) => next.late = next.late.map(|late| Late { revoked, ..late }),
         _ => {}
@@ -246,8 +247,9 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
     // The call counted as a failure when it began.
     match next_try(limits, next.failures, answered.again).filter(|_| !is_final) {
         Some(at) => OrderState { scheduled: Some(Scheduled { action: Action::Revoke, at }), ..next },
-        // A late certificate that cannot be revoked does not end the renewal of the order's own.
-        None => OrderState { failures: 0, scheduled: next.renews(), ..next },
+        // A certificate that cannot be revoked keeps neither the other one from its revocation, nor the order's own from
+        // its renewal.
+        None => next.unrevoked(now),
     }
 }
 
@@ -326,7 +328,8 @@ impl OrderState {
         let is_finished = matches!(self.phase, Phase::Finished(_));
         let (scheduled, failures) =
             if is_finished { (Some(revoke), 0) } else { (self.scheduled, self.failures) };
-        let late = Some(Late { certificate: certificate.certificate.clone(), revoked: false });
+        let certificate = certificate.certificate.clone();
+        let late = Some(Late { certificate, revoked: false, ended: false });
         Self { scheduled, failures, late, ..self }
     }
 

@@ -291,14 +291,16 @@ fn wake(
         return Ok(super::answers::settled(next));
     }
     match state.scheduled {
-        // All attempts to cancel a failed order are used up, or the connection is open now, and cannot cancel it.
-        Some(Scheduled { action: action @ (Action::Cancel | Action::Check), at })
+        // All attempts are used up, or the connection is open now, and cannot cancel the order.
+        Some(Scheduled { action: action @ (Action::Cancel | Action::Check | Action::Revoke), at })
             if at <= now
                 && matches!(state.phase, Phase::Finished(_))
                 && (state.failures >= limits.retries.attempts
                     || (action == Action::Cancel && !setup.can.cancels)) =>
         {
-            Ok(super::answers::settled(state.clone().withdrawn()))
+            let state = state.clone();
+            let ended = if action == Action::Revoke { state.unrevoked(now) } else { state.withdrawn() };
+            Ok(super::answers::settled(ended))
         }
         Some(Scheduled { action: Action::Store, at }) if at <= now => {
             Ok(Step::to(state.clone()).then(Command::Store))
@@ -313,18 +315,14 @@ fn wake(
 
 /// Commands a call of the plugin. A finished order stays finished: the call revokes a certificate, or cancels an order
 /// that failed. Such a call counts as a failure until it is answered, so a call that kills its worker every time is not
-/// repeated at once and for ever. During the last call that cancels, another attempt is still scheduled: an order
-/// without one could be deleted before a late certificate comes.
+/// repeated at once and for ever. During the last call, another attempt is still scheduled: an order without one could
+/// be deleted before the answer comes, and a lost worker would end what is left to do.
 pub(super) fn ask(limits: &Limits, state: &OrderState, action: Action, now: Timestamp) -> Step {
     let mut next = OrderState { checkpointed: false, ..state.clone() };
     if matches!(state.phase, Phase::Finished(_)) {
         next.failures = next.failures.saturating_add(1);
         let again = Again { now, retry_after: None, jitter: 0 };
-        let at = match action {
-            Action::Cancel | Action::Check => Some(next_wait(limits, next.failures, again)),
-            _ => next_try(limits, next.failures, again),
-        };
-        next.scheduled = at.map(|at| Scheduled { action, at });
+        next.scheduled = Some(Scheduled { action, at: next_wait(limits, next.failures, again) });
     } else {
         (next.phase, next.since, next.scheduled) = (Phase::Asking(action), now, None);
     }

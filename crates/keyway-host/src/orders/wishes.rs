@@ -90,7 +90,7 @@ pub(super) fn revoke(
     let mut next = state.clone();
     if !state.revocation.as_ref().is_some_and(|revocation| revocation.revoked) {
         let message = String::new();
-        next.revocation = Some(Revocation { reason, since: now, revoked: false, message });
+        next.revocation = Some(Revocation { reason, since: now, revoked: false, message, ended: false });
         (next.failures, next.scheduled) = (0, Some(Scheduled { action: Action::Revoke, at: now }));
     }
     Ok(beside(standing, next))
