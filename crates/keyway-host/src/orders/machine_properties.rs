@@ -30,6 +30,33 @@ pub(super) fn any_answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
+/// Returns an answer to a call, after which a client does not wait for the authority without end.
+fn any_end() -> impl Strategy<Value = Answer> {
+    any_answer().prop_filter("no answer to a call", |answer| {
+        !matches!(
+            answer,
+            Answer::WaitingForCa
+                | Answer::ClientDataIssue
+                | Answer::NothingHappened
+                | Answer::Happened
+                | Answer::CannotTell
+                | Answer::Revoked
+        )
+    })
+}
+
+fn any_reconciled() -> impl Strategy<Value = Answer> {
+    prop::sample::select(vec![
+        Answer::NothingHappened,
+        Answer::Happened,
+        Answer::CannotTell,
+        Answer::Unavailable,
+        Answer::Unanswered,
+        Answer::Broken,
+        Answer::Panicked,
+    ])
+}
+
 fn any_capabilities() -> impl Strategy<Value = Capabilities> {
     any::<[bool; 5]>().prop_map(|[idempotent, reconciles, modifies, cancels, renewal_information]| {
         let can = Capabilities::MINIMAL.idempotent(idempotent).reconciles(reconciles).modifies(modifies);
@@ -235,6 +262,53 @@ proptest! {
             Command::AskRenewal => Event::RenewalTold { told: None, again },
             Command::Renew => Event::NotRenewed { again },
         });
+    }
+
+    /// Lets workers take up an order until nothing is due any more. The authority always gives the same answer, unless it
+    /// is `None`: then each worker is lost while it calls the authority.
+    #[test]
+    fn every_order_comes_to_rest_and_goes_if_it_was_deleted(
+        events in any_events(1..24), can in any_capabilities(), answer in prop::option::of(any_end()),
+        reconciled in any_reconciled(),
+    ) {
+        let mut order = played(events, |_, _, _| Ok(()))?;
+        let mut now = at(100_000);
+        for _ in 0..100 {
+            let Some(due) = order.as_ref().and_then(OrderState::next) else { break };
+            now = now.max(due);
+            let wake = Event::Wake { now, setup: setup(can), deadline: None };
+            let mut woken = step(&limits(), order.as_ref(), Standing::Free, wake).expect("it is due");
+            while let Some(command) = woken.command {
+                let again = Again { now, retry_after: None, jitter: 0 };
+                let revoking = woken.state.as_ref().and_then(OrderState::revoking);
+                let event = match (command, &answer) {
+                    (Command::Ask(_), None) => break,
+                    (Command::Ask(action), Some(answer)) => {
+                        let answer = match (action, answer) {
+                            (Action::Reconcile, _) => &reconciled,
+                            (Action::Revoke, Answer::Generated(_) | Answer::Canceled) => &Answer::Revoked,
+                            (_, answer) => answer,
+                        };
+                        let Event::Answered(answered) = reply(answer.clone(), can) else { unreachable!() };
+                        Event::Answered(Box::new(Answered { again, revoking, ..*answered }))
+                    }
+                    (Command::Store, _) => {
+                        Event::Stored { now, setup: setup(can), expires: None, renew_at: None }
+                    }
+                    (Command::Notify, _) => Event::Notified { again, delivered: true },
+                    (Command::AskRenewal, _) => Event::RenewalTold { told: None, again },
+                    (Command::Renew, _) => Event::Renewed { id: [7; 16] },
+                };
+                woken = step(&limits(), woken.state.as_ref(), Standing::Ours, event).expect("it is ours");
+            }
+            order = woken.state;
+        }
+        let Some(order) = order else { return Ok(()) };
+        prop_assert_eq!(order.next(), None, "{:?} {:?}", answer, order);
+        let is_decided = order.phase != Phase::Undecided;
+        prop_assert!(!is_decided || matches!(order.phase, Phase::Finished(_)), "{order:?}");
+        prop_assert!(!(is_decided && order.delete), "{answer:?} {order:?}");
+        prop_assert!(!is_decided || order.to_revoke().is_none(), "{answer:?} {order:?}");
     }
 
     #[test]
