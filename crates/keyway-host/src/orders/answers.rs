@@ -143,8 +143,11 @@ fn accepted(limits: &Limits, mut told: OrderState, action: Action, answered: &An
         told.metadata = told.changing.take().unwrap_or(told.metadata);
     }
     let delay = stretched(retry_after.unwrap_or(limits.check_every), jitter);
-    let next = OrderState { failures: 0, is_placed: true, unknown: None, displaced: None, ..told };
-    let action = answered.retry_method.map_or(Action::Check, |method| of_method(&next, method));
+    // The answer to a check does not tell whether the authority got a cancellation that was not answered.
+    let cancels_again = action == Action::Check && told.unknown == Some(Action::Cancel);
+    let (usual, failures) = if cancels_again { (Action::Cancel, told.failures) } else { (Action::Check, 0) };
+    let next = OrderState { failures, is_placed: true, unknown: None, displaced: None, ..told };
+    let action = answered.retry_method.map_or(usual, |method| of_method(&next, method));
     next.waiting(now, Scheduled { action, at: now.plus(delay) })
 }
 

@@ -183,6 +183,14 @@ fn a_check_without_an_answer_does_not_tell_whether_the_order_arrived() {
 }
 
 #[test]
+fn a_check_does_not_tell_whether_a_cancellation_arrived() {
+    let (unknown, cancel) = (Some(Action::Cancel), Cancel::Told);
+    let checking = OrderState { unknown, cancel, failures: 1, ..state(Phase::Asking(Action::Check)) };
+    let waits = next(&checking, Standing::Ours, reply(Answer::WaitingForCa, able()));
+    assert_eq!((action(&waits), waits.failures), (Some(Action::Cancel), 1));
+}
+
+#[test]
 fn a_person_who_knows_that_the_order_arrived_lets_it_be_canceled_at_once() {
     let undecided = OrderState { unknown: Some(Action::Issue), ..state(Phase::Undecided) };
     let placed = Event::Decide { now: at(3_000), decision: Decision::Placed, can: Some(able()) };

@@ -383,3 +383,5 @@ mod certificates;
 mod giving_up;
 #[path = "machine_properties.rs"]
 mod properties;
+#[path = "machine_withdrawal.rs"]
+mod withdrawal;
