@@ -137,7 +137,7 @@ fn intent(text: String) -> IntentId {
 }
 
 impl SubordinateWorkflow {
-    pub(super) fn can(&self, requested: &Requested) -> Capabilities {
+    fn can(&self, requested: &Requested) -> Capabilities {
         self.authorities.capabilities(&requested.authority).unwrap_or(Capabilities::MINIMAL)
     }
 
