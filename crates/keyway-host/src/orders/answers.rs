@@ -289,7 +289,7 @@ fn withdrawn(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderS
     let failures = if is_anew { 0 } else { state.failures };
     let again = Again { retry_after: retry_after.or(Some(limits.check_every)), ..answered.again };
     let scheduled = Some(Scheduled { action: method, at: next_wait(limits, failures, again) });
-    OrderState { plugin_meta, failures, scheduled, unknown, ..state.clone() }
+    OrderState { scheduled, failures, plugin_meta, unknown, ..state.clone() }
 }
 
 /// Returns the action that a plugin requested. A modification is possible only if there is a change to send, and a
