@@ -46,6 +46,10 @@ enum Wish {
     Deadline,
 }
 
+fn any_wish() -> impl Strategy<Value = Wish> {
+    prop::sample::select(vec![Wish::Cancel, Wish::Delete, Wish::Deadline])
+}
+
 /// The state of the order at the authority.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum There {
@@ -147,7 +151,7 @@ proptest! {
     #[test]
     fn an_authority_and_its_host_agree_on_the_end_of_each_order(
         faults in prop::collection::vec(any_fault(), 0..6),
-        wish in prop::sample::select(vec![Wish::Cancel, Wish::Delete, Wish::Deadline]), wished in 0..8_usize,
+        wishes in prop::collection::vec((any_wish(), 0..8_usize, any::<bool>()), 1..4),
         able in any::<[bool; 4]>(), issues_after in prop_oneof![0..12_u32, Just(u32::MAX)],
     ) {
         let [idempotent, reconciles, checkpoints, cancels_later] = able;
@@ -159,19 +163,31 @@ proptest! {
         for round in 0..100 {
             let Some(state) = &order else { break };
             has_seen |= state.certificate.is_some() || state.late.is_some();
-            let wanted = match wish {
-                Wish::Cancel if round == wished => Some(Event::Cancel { now }),
-                Wish::Delete if round == wished => Some(Event::Delete { now }),
-                _ => None,
-            };
-            let decided = Event::Decide { now, decision: Decision::GiveUp, can: Some(can) };
-            let event = if state.phase == Phase::Undecided { Some(decided) } else { wanted };
-            if let Some(step) = event.and_then(|event| step(&limits, Some(state), Standing::Free, event).ok()) {
-                order = step.state;
+            if state.phase == Phase::Undecided {
+                let decided = Event::Decide { now, decision: Decision::GiveUp, can: Some(can) };
+                order = step(&limits, Some(state), Standing::Free, decided).unwrap().state;
             }
+            // The wishes of this round come between two calls, or during a call.
+            let wished = |mut order: Option<OrderState>, standing, now| {
+                for (wish, _, _) in
+                    wishes.iter().filter(|wish| (wish.1, wish.2) == (round, standing == Standing::Others))
+                {
+                    let event = match wish {
+                        Wish::Cancel => Event::Cancel { now },
+                        Wish::Delete => Event::Delete { now },
+                        Wish::Deadline => continue,
+                    };
+                    if let Ok(step) = step(&limits, order.as_ref(), standing, event) {
+                        order = step.state;
+                    }
+                }
+                order
+            };
+            order = wished(order, Standing::Free, now);
             let Some(due) = order.as_ref().and_then(OrderState::next) else { continue };
             now = now.max(due);
-            let deadline = (wish == Wish::Deadline && round >= wished).then_some(now);
+            let has_passed = wishes.iter().any(|(wish, from, _)| *wish == Wish::Deadline && round >= *from);
+            let deadline = has_passed.then_some(now);
             let wake = Event::Wake { now, setup: setup(can), deadline };
             let woken = step(&limits, order.as_ref(), Standing::Free, wake).expect("it is due");
             order = woken.state;
@@ -189,7 +205,10 @@ proptest! {
                     }
                     let unknown = order.as_ref().and_then(|state| state.unknown);
                     let fault = faults.next().unwrap_or(Fault::None);
-                    let Some(answer) = authority.asked(action, unknown, fault) else { continue };
+                    let Some(answer) = authority.asked(action, unknown, fault) else {
+                        order = wished(order, Standing::Others, now);
+                        continue;
+                    };
                     let Event::Answered(answered) = reply(answer, can) else { unreachable!() };
                     Event::Answered(Box::new(Answered { again, ..*answered }))
                 }
@@ -199,9 +218,11 @@ proptest! {
                 }
                 command => {
                     prop_assert_eq!(command, None);
+                    order = wished(order, Standing::Others, now);
                     continue;
                 }
             };
+            order = wished(order, Standing::Others, now);
             order = step(&limits, order.as_ref(), Standing::Ours, event).unwrap().state;
         }
         // An authority that works on the order ends it now.
