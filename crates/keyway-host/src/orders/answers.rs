@@ -250,8 +250,8 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
     // The call counted as a failure when it began.
     match next_try(limits, next.failures, answered.again).filter(|_| !is_final) {
         Some(at) => OrderState { scheduled: Some(Scheduled { action: Action::Revoke, at }), ..next },
-        // A certificate that cannot be revoked keeps neither the other one from its revocation, nor the order's own from
-        // its renewal.
+        // A certificate that cannot be revoked keeps neither the other one from its revocation, nor the order's own
+        // from its renewal.
         None => next.unrevoked(now),
     }
 }

@@ -222,8 +222,9 @@ impl Orders {
 
     /// Changes the metadata of an order that is not finished. If the authority does not have the order yet, the order
     /// gets the new metadata at once. Otherwise the host's loop sends the new metadata to the authority, and the order
-    /// gets it when the authority has accepted it (decision B8). While the connection is not open, the host does not know
-    /// whether the authority accepts changes, and stores the wish. If the authority does not, the order stays as it was.
+    /// gets it when the authority has accepted it (decision B8). While the connection is not open, the host does not
+    /// know whether the authority accepts changes, and stores the wish. If the authority does not, the order stays as
+    /// it was.
     ///
     /// # Errors
     /// [`TransitionError::NotModifiable`] if the authority has the order already and accepts no changes;

@@ -1,4 +1,5 @@
-//! The end of an order, and its life afterwards: notices, revocations, a renewal, and the cancellation of a failed order.
+//! The end of an order, and its life afterwards: notices, revocations, a renewal, and the cancellation of a failed
+//! order.
 
 use std::time::Duration;
 
@@ -95,8 +96,8 @@ impl OrderState {
         self.scheduled.is_none_or(|scheduled| scheduled.action == Action::Renew)
     }
 
-    /// Returns the time at which the listeners hear that the certificate expires. If it is to be renewed, the renewal has
-    /// half of the remaining validity to succeed.
+    /// Returns the time at which the listeners hear that the certificate expires. If it is to be renewed, the renewal
+    /// has half of the remaining validity to succeed.
     pub(super) fn expiry_told_at(&self, limits: &Limits) -> Option<Timestamp> {
         let expires = self.expires?;
         let usual = expires.minus(limits.expiry_notice);

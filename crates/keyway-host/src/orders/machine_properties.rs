@@ -264,8 +264,8 @@ proptest! {
         });
     }
 
-    /// Lets workers take up an order until nothing is due any more. The authority always gives the same answer, unless it
-    /// is `None`: then each worker is lost while it calls the authority.
+    /// Lets workers take up an order until nothing is due any more. The authority always gives the same answer, unless
+    /// it is `None`: then each worker is lost while it calls the authority.
     #[test]
     fn every_order_comes_to_rest_and_goes_if_it_was_deleted(
         events in any_events(1..24), can in any_capabilities(), answer in prop::option::of(any_end()),

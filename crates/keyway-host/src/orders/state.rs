@@ -228,8 +228,8 @@ pub struct OrderState {
     pub(crate) modifications: u32,
     /// Whether the plugin may know of the order.
     pub(crate) is_placed: bool,
-    /// The action with the unknown outcome, while the plugin is asked about it. In [`End::Failed`], [`Action::Issue`] while
-    /// the order is canceled, and may still arrive at the authority.
+    /// The action with the unknown outcome, while the plugin is asked about it. In [`End::Failed`], [`Action::Issue`]
+    /// while the order is canceled, and may still arrive at the authority.
     pub(crate) unknown: Option<Action>,
     pub(crate) cancel: Cancel,
     /// Whether the record is deleted once the order is settled.

@@ -56,8 +56,8 @@ impl CertificateStore {
     /// own certificate. A part that this certificate lacks, such as a chain, is stored as an empty text if an older
     /// certificate has it. The stable name is derived from the first order of the chain (decision H161).
     ///
-    /// In a store with versions, the writes fail if another host wrote since the read. Another store cannot tell, so only
-    /// a write of another host between the read of the mark and the writes is lost.
+    /// In a store with versions, the writes fail if another host wrote since the read. A store without versions cannot
+    /// tell: a write of another host between the read of the mark and these writes is lost.
     pub(super) async fn keep_newest(
         &self,
         first: &OrderId,
