@@ -16,8 +16,7 @@ impl Answer {
     /// Classifies an error of a plugin (decision B6).
     pub(super) fn of_error(error: &CertificateError) -> Self {
         match (error, error.kind(), error.effect()) {
-            // A panic ends the order, even if the call may have had an effect.
-            (CertificateError::Call(CallError::Panicked { .. }), ..) => Self::Broken,
+            (CertificateError::Call(CallError::Panicked { .. }), ..) => Self::Panicked,
             (_, ErrorKind::Unavailable { .. }, Effect::None) => Self::Unavailable,
             (_, ErrorKind::Unsupported, Effect::None) => Self::Unsupported,
             (_, _, Effect::None) => Self::Broken,
@@ -102,12 +101,13 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
     match answered.answer {
         Answer::WaitingForCa | Answer::ClientDataIssue => accepted(limits, told, action, &answered),
         Answer::Canceled => told.finished(now, End::Canceled),
-        Answer::InvalidOperation | Answer::Broken | Answer::Rejected(None) => told.finished(now, End::Failed),
+        Answer::InvalidOperation | Answer::Broken | Answer::Rejected(None) => failed(told, action, &answered),
+        Answer::Panicked => told.with_unknown(action).given_up(now, now, Some(can)),
         Answer::CaUnavailable | Answer::Unavailable => unavailable(limits, told, action, &answered),
         Answer::Unsupported => unsupported(limits, told, action, &answered),
         Answer::Unanswered => match after_unknown(state, action, can) {
             Some(next) => again(limits, told.with_unknown(action), next, &answered),
-            None => told.undecided(now),
+            None => told.with_unknown(action).undecided(now),
         },
         Answer::NothingHappened => {
             let action = told.unknown.unwrap_or(Action::Issue);
@@ -115,7 +115,7 @@ fn settle(limits: &Limits, state: &OrderState, action: Action, answered: Answere
             let next = OrderState { unknown: None, is_placed, ..told };
             // The failures still count. Otherwise a call that fails each time would be repeated for ever.
             if next.failures >= limits.retries.attempts {
-                next.given_up(now, now, can)
+                next.given_up(now, now, Some(can))
             } else {
                 next.waiting(now, Scheduled { action, at: now })
             }
@@ -143,8 +143,11 @@ fn accepted(limits: &Limits, mut told: OrderState, action: Action, answered: &An
         told.metadata = told.changing.take().unwrap_or(told.metadata);
     }
     let delay = stretched(retry_after.unwrap_or(limits.check_every), jitter);
-    let next = OrderState { failures: 0, is_placed: true, unknown: None, displaced: None, ..told };
-    let action = answered.retry_method.map_or(Action::Check, |method| of_method(&next, method));
+    // The answer to a check does not tell whether the authority got a cancellation that was not answered.
+    let cancels_again = action == Action::Check && told.unknown == Some(Action::Cancel);
+    let (usual, failures) = if cancels_again { (Action::Cancel, told.failures) } else { (Action::Check, 0) };
+    let next = OrderState { failures, is_placed: true, unknown: None, displaced: None, ..told };
+    let action = answered.retry_method.map_or(usual, |method| of_method(&next, method));
     next.waiting(now, Scheduled { action, at: now.plus(delay) })
 }
 
@@ -184,7 +187,7 @@ fn again(limits: &Limits, told: OrderState, action: Action, answered: &Answered)
             OrderState { failures, ..told }.waiting(now, Scheduled { action, at })
         }
         Answer::Unanswered => told.undecided(now),
-        _ => told.given_up(now, at, answered.setup.can),
+        _ => told.given_up(now, at, Some(answered.setup.can)),
     }
 }
 
@@ -202,8 +205,21 @@ fn unsupported(limits: &Limits, told: OrderState, action: Action, answered: &Ans
         Action::Cancel => told.finished(now, End::Canceled),
         Action::Reconcile => told.undecided(now),
         Action::Issue | Action::Check | Action::Revoke | Action::Store | Action::Renew => {
-            told.finished(now, End::Failed)
+            failed(told, action, answered)
         }
+    }
+}
+
+/// Ends an order as failed because of the plugin's answer. Nothing is called afterwards (decision B6), unless the call
+/// that places the order may still be under way: the authority may get the order after this answer.
+fn failed(told: OrderState, action: Action, answered: &Answered) -> OrderState {
+    let now = answered.again.now;
+    // Only an idempotent plugin is asked again, and its answer is about both calls.
+    let is_answered = action == Action::Issue && answered.answer == Answer::InvalidOperation;
+    if told.unknown == Some(Action::Issue) && !is_answered {
+        told.given_up(now, now, Some(answered.setup.can))
+    } else {
+        told.finished(now, End::Failed)
     }
 }
 
@@ -218,7 +234,8 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
     let is_wanted = answered.revoking == state.revoking();
     match answered.revoking {
         Some(Revoking::Own { reason, since }) if revoked || is_wanted => {
-            next.revocation = Some(Revocation { reason, since, revoked, message: answered.message.clone() });
+            let message = answered.message.clone();
+            next.revocation = Some(Revocation { reason, since, revoked, message, ended: false });
         }
         Some(Revoking::Late) => next.late = next.late.map(|late| Late { revoked, ..late }),
         _ => {}
@@ -233,32 +250,46 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
     // The call counted as a failure when it began.
     match next_try(limits, next.failures, answered.again).filter(|_| !is_final) {
         Some(at) => OrderState { scheduled: Some(Scheduled { action: Action::Revoke, at }), ..next },
-        // A late certificate that cannot be revoked does not end the renewal of the order's own.
-        None => OrderState { failures: 0, scheduled: next.renews(), ..next },
+        // A certificate that cannot be revoked keeps neither the other one from its revocation, nor the order's own
+        // from its renewal.
+        None => next.unrevoked(now),
     }
 }
 
 /// Computes the state after the authority was asked to cancel a failed order. The order stays as it ended. If the
 /// authority cancels later, it is checked, because a certificate may come first. Both calls share one number of
-/// attempts.
+/// attempts. It begins anew when the authority works on the cancellation, until the time of the retries has passed. A
+/// refusal ends the attempts, unless the order may still arrive (decision H323).
 fn withdrawn(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderState {
     // A certificate from another worker came first.
     let Some(Scheduled { action: action @ (Action::Cancel | Action::Check), .. }) = state.scheduled else {
         return state.clone();
     };
-    let again =
-        Again { retry_after: answered.again.retry_after.or(Some(limits.check_every)), ..answered.again };
-    let at = next_wait(limits, state.failures, again);
-    let (failures, scheduled) = match answered.answer {
-        Answer::WaitingForCa | Answer::ClientDataIssue => {
-            (state.failures, Some(Scheduled { action: Action::Check, at }))
-        }
-        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered => {
-            (state.failures, Some(Scheduled { action, at }))
-        }
-        _ => (0, None),
+    let Again { now, retry_after, .. } = answered.again;
+    let works_on_it = matches!(answered.answer, Answer::WaitingForCa | Answer::ClientDataIssue);
+    let method = match answered.retry_method {
+        // An authority that wants to get the order again does not have it.
+        Some(RetryMethod::Cancel | RetryMethod::Issue) => Action::Cancel,
+        Some(RetryMethod::Check | RetryMethod::Modify) => Action::Check,
+        None if works_on_it => Action::Check,
+        None => action,
     };
-    OrderState { plugin_meta: answered.plugin_meta.clone(), failures, scheduled, ..state.clone() }
+    let has_it = works_on_it && answered.retry_method != Some(RetryMethod::Issue);
+    let unknown = state.unknown.filter(|_| !has_it);
+    let goes_on = match answered.answer {
+        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered | Answer::Panicked => true,
+        Answer::Canceled => false,
+        _ => works_on_it || unknown.is_some(),
+    };
+    let plugin_meta = answered.plugin_meta.clone();
+    if !goes_on {
+        return OrderState { plugin_meta, ..state.clone().withdrawn() };
+    }
+    let is_anew = works_on_it && now < state.since.plus(limits.retries.within);
+    let failures = if is_anew { 0 } else { state.failures };
+    let again = Again { retry_after: retry_after.or(Some(limits.check_every)), ..answered.again };
+    let scheduled = Some(Scheduled { action: method, at: next_wait(limits, failures, again) });
+    OrderState { scheduled, failures, plugin_meta, unknown, ..state.clone() }
 }
 
 /// Returns the action that a plugin requested. A modification is possible only if there is a change to send, and a
@@ -280,7 +311,9 @@ impl OrderState {
             Answer::CaUnavailable | Answer::Unavailable => Some(CertificateStatus::CaUnavailable),
             Answer::ClientDataIssue => Some(CertificateStatus::ClientDataIssue),
             Answer::Canceled => Some(CertificateStatus::Canceled),
-            Answer::InvalidOperation | Answer::Broken => Some(CertificateStatus::InvalidOperation),
+            Answer::InvalidOperation | Answer::Broken | Answer::Panicked => {
+                Some(CertificateStatus::InvalidOperation)
+            }
             _ => None,
         };
         Self {
@@ -298,13 +331,15 @@ impl OrderState {
         let is_finished = matches!(self.phase, Phase::Finished(_));
         let (scheduled, failures) =
             if is_finished { (Some(revoke), 0) } else { (self.scheduled, self.failures) };
-        let late = Some(Late { certificate: certificate.certificate.clone(), revoked: false });
+        let certificate = certificate.certificate.clone();
+        let late = Some(Late { certificate, revoked: false, ended: false });
         Self { scheduled, failures, late, ..self }
     }
 
-    /// Remembers the action whose outcome is unknown.
+    /// Remembers the action whose outcome is unknown. A question that was not answered leaves the earlier one unknown.
     pub(super) fn with_unknown(self, action: Action) -> Self {
-        let unknown = if action == Action::Reconcile { self.unknown } else { Some(action) };
+        let is_question = matches!(action, Action::Check | Action::Reconcile);
+        let unknown = if is_question { self.unknown } else { Some(action) };
         Self { unknown, is_placed: true, ..self }
     }
 }

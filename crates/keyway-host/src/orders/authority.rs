@@ -93,9 +93,9 @@ impl Connections {
         self.0.iter().find(|running| running.name == *name)?.opened.as_ref().ok()
     }
 
-    /// Returns the capabilities of a connection. A connection that does not work has the minimum.
-    pub(super) fn capabilities(&self, name: &AuthorityName) -> Capabilities {
-        self.opened(name).map_or(Capabilities::MINIMAL, |opened| opened.capabilities)
+    /// Returns the capabilities of a connection. Returns `None` if it does not work: they are unknown then.
+    pub(super) fn capabilities(&self, name: &AuthorityName) -> Option<Capabilities> {
+        Some(self.opened(name)?.capabilities)
     }
 
     pub(super) fn lanes(&self) -> Vec<Lane> {

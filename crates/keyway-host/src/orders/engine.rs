@@ -222,7 +222,9 @@ impl Orders {
 
     /// Changes the metadata of an order that is not finished. If the authority does not have the order yet, the order
     /// gets the new metadata at once. Otherwise the host's loop sends the new metadata to the authority, and the order
-    /// gets it when the authority has accepted it (decision B8).
+    /// gets it when the authority has accepted it (decision B8). While the connection is not open, the host does not
+    /// know whether the authority accepts changes, and stores the wish. If the authority does not, the order stays as
+    /// it was.
     ///
     /// # Errors
     /// [`TransitionError::NotModifiable`] if the authority has the order already and accepts no changes;
@@ -248,7 +250,7 @@ impl Orders {
         if !is_made {
             self.worker.workflow.permit(owner, sent(metadata, &valid).as_deref())?;
         }
-        let can = self.worker.workflow.setup(&entry.fixed.authority).can;
+        let can = self.worker.workflow.authorities.capabilities(&entry.fixed.authority);
         let event = Event::Modify { now: self.worker.clock.now(), metadata: metadata.to_ascii(), can };
         self.submit_event(entry, event).await
     }
@@ -273,6 +275,7 @@ impl Orders {
     /// [`OrderState::revocation`](super::OrderState::revocation) tells whether the authority has revoked the
     /// certificate, and the log of issued certificates has the time.
     /// Revoking a revoked certificate succeeds. A repeated call after a failure starts the retries anew (decision B18).
+    /// While the connection is not open, the host does not know whether the authority revokes, and stores the wish.
     ///
     /// # Errors
     /// [`TransitionError::NoCertificate`], [`TransitionError::NotRevocable`], [`TransitionError::NoOrder`];
@@ -287,7 +290,7 @@ impl Orders {
         reason: RevocationReason,
     ) -> Result<Order, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
-        let can = self.worker.workflow.setup(&entry.fixed.authority).can;
+        let can = self.worker.workflow.authorities.capabilities(&entry.fixed.authority);
         self.submit_event(entry, Event::Revoke { now: self.worker.clock.now(), reason, can }).await
     }
 
@@ -346,7 +349,7 @@ impl Orders {
         decision: Decision,
     ) -> Result<Option<Order>, OrdersError> {
         let entry = self.load(self.address(owner, order)?).await?;
-        let can = self.worker.workflow.setup(&entry.fixed.authority).can;
+        let can = self.worker.workflow.authorities.capabilities(&entry.fixed.authority);
         let event = Event::Decide { now: self.worker.clock.now(), decision, can };
         Ok(self.view(&self.worker.submit(entry, event, None).await?.entry))
     }

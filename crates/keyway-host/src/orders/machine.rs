@@ -76,8 +76,10 @@ pub(crate) enum Answer {
     InvalidOperation,
     /// The plugin does not support this action.
     Unsupported,
-    /// The plugin failed, and another attempt would not help (decision B6).
+    /// The plugin failed without an effect, and another attempt would not help (decision B6).
     Broken,
+    /// The plugin panicked, which ends an order that is not finished (decision B6). It may have had an effect.
+    Panicked,
     /// The plugin failed without an effect, and may work later.
     Unavailable,
     /// It is unknown what the plugin did.
@@ -117,14 +119,14 @@ pub(crate) struct Answered {
 pub(crate) enum Event {
     /// A client placed the order, and it passed the checks.
     Submit { now: Timestamp, metadata: Wiped<String> },
-    /// A client changes the metadata of the order.
-    Modify { now: Timestamp, metadata: Wiped<String>, can: Capabilities },
+    /// A client changes the metadata of the order. `can` is `None` while the connection is not open.
+    Modify { now: Timestamp, metadata: Wiped<String>, can: Option<Capabilities> },
     /// A client cancels the order.
     Cancel { now: Timestamp },
     /// A client deletes the order.
     Delete { now: Timestamp },
-    /// A client revokes the certificate of the order.
-    Revoke { now: Timestamp, reason: RevocationReason, can: Capabilities },
+    /// A client revokes the certificate of the order. `can` is `None` while the connection is not open.
+    Revoke { now: Timestamp, reason: RevocationReason, can: Option<Capabilities> },
     /// A worker takes up the work that is due.
     Wake { now: Timestamp, setup: Setup, deadline: Option<Timestamp> },
     /// The plugin answered.
@@ -144,8 +146,8 @@ pub(crate) enum Event {
     /// The worker dealt with the notice for the listeners. `delivered` is true if all listeners got it, or if it was
     /// out of date and was not sent.
     Notified { again: Again, delivered: bool },
-    /// A person decided a question that the host cannot answer.
-    Decide { now: Timestamp, decision: Decision, can: Capabilities },
+    /// A person decided a question that the host cannot answer. `can` is `None` while the connection is not open.
+    Decide { now: Timestamp, decision: Decision, can: Option<Capabilities> },
 }
 
 /// A person's decision about an order that the host cannot settle.
@@ -156,8 +158,8 @@ pub enum Decision {
     NotPlaced,
     /// The CA has the order. The host checks its status.
     Placed,
-    /// The order is given up. It fails. If the connection to the CA is open, and the CA cancels orders, it is asked to
-    /// cancel this one.
+    /// The order is given up. It fails. If the CA cancels orders, it is asked to cancel this one, as soon as the
+    /// connection to it is open.
     GiveUp,
 }
 
@@ -284,16 +286,20 @@ fn wake(
         return Ok(interrupted(limits, state, action, now, setup.can));
     }
     if state.is_open() && deadline.is_some_and(|deadline| deadline <= now) {
-        let mut next = state.clone().given_up(now, now, setup.can);
+        let mut next = state.clone().given_up(now, now, Some(setup.can));
         "the order's deadline has passed".clone_into(&mut next.message);
         return Ok(super::answers::settled(next));
     }
     match state.scheduled {
-        // All attempts to cancel a failed order are used up.
-        Some(Scheduled { action: Action::Cancel | Action::Check, .. })
-            if matches!(state.phase, Phase::Finished(_)) && state.failures >= limits.retries.attempts =>
+        // All attempts are used up, or the connection is open now, and cannot cancel the order.
+        Some(Scheduled { action: action @ (Action::Cancel | Action::Check | Action::Revoke), at })
+            if at <= now
+                && matches!(state.phase, Phase::Finished(_))
+                && (state.failures >= limits.retries.attempts
+                    || (action == Action::Cancel && !setup.can.cancels)) =>
         {
-            let ended = OrderState { scheduled: None, failures: 0, ..state.clone() };
+            let state = state.clone();
+            let ended = if action == Action::Revoke { state.unrevoked(now) } else { state.withdrawn() };
             Ok(super::answers::settled(ended))
         }
         Some(Scheduled { action: Action::Store, at }) if at <= now => {
@@ -309,18 +315,14 @@ fn wake(
 
 /// Commands a call of the plugin. A finished order stays finished: the call revokes a certificate, or cancels an order
 /// that failed. Such a call counts as a failure until it is answered, so a call that kills its worker every time is not
-/// repeated at once and for ever. During the last call that cancels, another attempt is still scheduled: an order
-/// without one could be deleted before a late certificate comes.
+/// repeated at once and for ever. During the last call, another attempt is still scheduled: an order without one could
+/// be deleted before the answer comes, and a lost worker would end what is left to do.
 pub(super) fn ask(limits: &Limits, state: &OrderState, action: Action, now: Timestamp) -> Step {
     let mut next = OrderState { checkpointed: false, ..state.clone() };
     if matches!(state.phase, Phase::Finished(_)) {
         next.failures = next.failures.saturating_add(1);
         let again = Again { now, retry_after: None, jitter: 0 };
-        let at = match action {
-            Action::Cancel | Action::Check => Some(next_wait(limits, next.failures, again)),
-            _ => next_try(limits, next.failures, again),
-        };
-        next.scheduled = at.map(|at| Scheduled { action, at });
+        next.scheduled = Some(Scheduled { action, at: next_wait(limits, next.failures, again) });
     } else {
         (next.phase, next.since, next.scheduled) = (Phase::Asking(action), now, None);
     }
@@ -431,14 +433,18 @@ fn decide(
     state: &OrderState,
     now: Timestamp,
     decision: Decision,
-    can: Capabilities,
+    can: Option<Capabilities>,
 ) -> Result<Step, TransitionError> {
     if state.phase != Phase::Undecided {
         return Err(TransitionError::NothingToDecide);
     }
     let is_placed = decision != Decision::NotPlaced;
-    // Without an order, no call on it had an effect.
-    let unknown = state.unknown.filter(|_| is_placed);
+    let unknown = state.unknown.filter(|action| match decision {
+        // Without an order, no call on it had an effect.
+        Decision::NotPlaced => false,
+        Decision::Placed => *action != Action::Issue,
+        Decision::GiveUp => true,
+    });
     let state = OrderState { is_placed, unknown, ..state.clone() };
     let action = match decision {
         Decision::NotPlaced if state.cancel != Cancel::No => {

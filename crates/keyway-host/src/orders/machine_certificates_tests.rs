@@ -1,6 +1,9 @@
 //! Tests what happens to certificates: those that break a rule, that come late, or that are revoked.
 
+use keyway_core::codec::Reader;
+
 use super::*;
+use crate::records::Stored;
 
 fn action(state: &OrderState) -> Option<Action> {
     state.scheduled.map(|scheduled| scheduled.action)
@@ -13,14 +16,27 @@ fn reply_to(state: &OrderState, answer: Answer, can: Capabilities) -> Event {
 }
 
 fn wanted(reason: RevocationReason, now: u64) -> Event {
-    Event::Revoke { now: at(now), reason, can: can().revokes(true) }
+    Event::Revoke { now: at(now), reason, can: Some(can().revokes(true)) }
+}
+
+/// Carries out the revocation that is scheduled, with this answer. Without an answer, its worker is lost.
+fn tried(order: &OrderState, answer: Option<Answer>) -> OrderState {
+    let due = order.scheduled.expect("a revocation is scheduled").at;
+    let asked = stepped(order, Standing::Free, woken(due.as_milliseconds())).unwrap();
+    let (Some(Command::Ask(Action::Revoke)), Some(asked)) = (asked.command, asked.state) else {
+        panic!("{order:?}")
+    };
+    match answer {
+        Some(answer) => next(&asked, Standing::Ours, reply_to(&asked, answer, can().revokes(true))),
+        None => asked,
+    }
 }
 
 /// Returns an order that ended with a certificate, and that has a late one, which is to be revoked.
 fn with_late() -> OrderState {
     OrderState {
         certificate: Some(certificate("c")),
-        late: Some(Late { certificate: certificate("late").certificate, revoked: false }),
+        late: Some(Late { certificate: certificate("late").certificate, revoked: false, ended: false }),
         scheduled: Some(Scheduled { action: Action::Revoke, at: at(2_000) }),
         ..state(Phase::Finished(End::Generated))
     }
@@ -37,7 +53,10 @@ fn a_certificate_that_comes_after_a_cancel_is_kept_and_revoked() {
     let canceling = OrderState { cancel: Cancel::Told, ..state(Phase::Asking(Action::Check)) };
     let late = next(&canceling, Standing::Ours, reply(Answer::Generated(certificate("c")), can()));
     assert_eq!((late.phase, late.certificate.clone()), (Phase::Finished(End::Canceled), None));
-    assert_eq!(late.late, Some(Late { certificate: certificate("c").certificate, revoked: false }));
+    assert_eq!(
+        late.late,
+        Some(Late { certificate: certificate("c").certificate, revoked: false, ended: false })
+    );
     let asked = stepped(&late, Standing::Free, woken(2_000)).unwrap();
     assert_eq!(asked.command, Some(Command::Ask(Action::Revoke)));
     let asked = asked.state.unwrap();
@@ -47,7 +66,7 @@ fn a_certificate_that_comes_after_a_cancel_is_kept_and_revoked() {
 
 #[test]
 fn a_late_certificate_that_cannot_be_revoked_leaves_the_renewal() {
-    let late = Some(Late { certificate: certificate("late").certificate, revoked: false });
+    let late = Some(Late { certificate: certificate("late").certificate, revoked: false, ended: false });
     let revoke = Some(Scheduled { action: Action::Revoke, at: at(2_000) });
     let renewal = Some(Renewing { due: at(9_000), next: at(9_000), id: None });
     let revoking = OrderState { late, renewal, scheduled: revoke, ..state(Phase::Finished(End::Generated)) };
@@ -56,8 +75,49 @@ fn a_late_certificate_that_cannot_be_revoked_leaves_the_renewal() {
 }
 
 #[test]
+fn a_late_certificate_is_revoked_even_if_the_own_one_cannot_be() {
+    let both = next(&with_late(), Standing::Free, wanted(RevocationReason::KeyCompromise, 2_000));
+    assert!(matches!(both.revoking(), Some(Revoking::Own { .. })));
+    let failed = tried(&both, Some(Answer::Unsupported));
+    assert_eq!((failed.revoking(), action(&failed)), (Some(Revoking::Late), Some(Action::Revoke)));
+    let mut stored = Vec::new();
+    failed.write(&mut stored);
+    assert_eq!(OrderState::read(&mut Reader::new(&stored)).unwrap(), failed);
+    let done = tried(&failed, Some(Answer::Revoked));
+    assert_eq!((done.late.as_ref().map(|late| late.revoked), action(&done)), (Some(true), None));
+    // The owner asks again.
+    let again = next(&done, Standing::Free, wanted(RevocationReason::Superseded, 3_000));
+    assert_eq!(action(&tried(&again, Some(Answer::Unavailable))), Some(Action::Revoke));
+}
+
+#[test]
+fn a_deleted_order_goes_when_its_late_certificate_cannot_be_revoked() {
+    let deleted = next(&with_late(), Standing::Free, deleted());
+    let asked = next(&deleted, Standing::Free, woken(2_000));
+    let step = stepped(&asked, Standing::Ours, reply_to(&asked, Answer::Unsupported, can())).unwrap();
+    assert!(step.state.is_none(), "nothing is left to do for it");
+}
+
+#[test]
+fn the_last_revocation_loses_its_worker_and_the_certificate_is_renewed() {
+    let renewal = Some(Renewing { due: at(90_000), next: at(90_000), id: None });
+    let mut order = OrderState { renewal, ..with_late() };
+    for _ in 0..limits().retries.attempts {
+        order = tried(&order, None);
+    }
+    let due = order.next().expect("something is left to do").as_milliseconds();
+    let ended = next(&order, Standing::Free, woken(due));
+    assert_eq!(ended.scheduled, Some(Scheduled { action: Action::Renew, at: at(90_000) }));
+    // The late certificate does not come before each later step of the renewal again.
+    let again = Again { now: at(90_000), retry_after: None, jitter: 0 };
+    let later = next(&ended, Standing::Ours, Event::NotRenewed { again });
+    assert_eq!(action(&later), Some(Action::Renew));
+}
+
+#[test]
 fn a_certificate_is_revoked_and_the_order_stays_as_it_ended() {
-    let wanted = |can| Event::Revoke { now: at(3_000), reason: RevocationReason::KeyCompromise, can };
+    let wanted =
+        |can| Event::Revoke { now: at(3_000), reason: RevocationReason::KeyCompromise, can: Some(can) };
     let able = can().revokes(true);
     for phase in
         [Phase::Waiting, Phase::Storing, Phase::Finished(End::Canceled), Phase::Finished(End::Failed)]
@@ -154,8 +214,9 @@ fn a_revocation_that_kills_its_worker_waits_longer_each_time() {
     let mut order = next(&ready, Standing::Free, wanted(RevocationReason::Superseded, 2_000));
     let mut asked = Vec::new();
     while let Some(Scheduled { action: Action::Revoke, at }) = order.scheduled {
-        asked.push(at.as_milliseconds());
-        order = next(&order, Standing::Free, woken(at.as_milliseconds()));
+        let step = stepped(&order, Standing::Free, woken(at.as_milliseconds())).unwrap();
+        asked.extend(step.command.map(|_| at.as_milliseconds()));
+        order = step.state.unwrap();
     }
     assert_eq!(asked, [2_000, 12_000, 32_000]);
 }

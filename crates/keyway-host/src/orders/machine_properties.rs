@@ -1,5 +1,6 @@
 //! Tests the properties of the state machine of orders over any sequence of events, with a crash at any point.
 
+use keyway_certificates::Pem;
 use keyway_core::codec::Reader;
 use proptest::prelude::*;
 
@@ -19,6 +20,7 @@ pub(super) fn any_answer() -> impl Strategy<Value = Answer> {
         Just(Answer::InvalidOperation),
         Just(Answer::Unsupported),
         Just(Answer::Broken),
+        Just(Answer::Panicked),
         Just(Answer::Unavailable),
         Just(Answer::Unanswered),
         Just(Answer::NothingHappened),
@@ -26,6 +28,33 @@ pub(super) fn any_answer() -> impl Strategy<Value = Answer> {
         Just(Answer::CannotTell),
         Just(Answer::Revoked),
     ]
+}
+
+/// Returns an answer to a call, after which a client does not wait for the authority without end.
+fn any_end() -> impl Strategy<Value = Answer> {
+    any_answer().prop_filter("no answer to a call", |answer| {
+        !matches!(
+            answer,
+            Answer::WaitingForCa
+                | Answer::ClientDataIssue
+                | Answer::NothingHappened
+                | Answer::Happened
+                | Answer::CannotTell
+                | Answer::Revoked
+        )
+    })
+}
+
+fn any_reconciled() -> impl Strategy<Value = Answer> {
+    prop::sample::select(vec![
+        Answer::NothingHappened,
+        Answer::Happened,
+        Answer::CannotTell,
+        Answer::Unavailable,
+        Answer::Unanswered,
+        Answer::Broken,
+        Answer::Panicked,
+    ])
 }
 
 fn any_capabilities() -> impl Strategy<Value = Capabilities> {
@@ -48,17 +77,21 @@ fn any_revoking() -> impl Strategy<Value = Option<Revoking>> {
     prop::sample::select(vec![None, Some(Revoking::Late), Some(own)])
 }
 
-pub(super) fn any_event() -> impl Strategy<Value = Event> {
+fn any_event() -> impl Strategy<Value = Event> {
     let again = Again { now: at(5_000), retry_after: None, jitter: 9 };
     prop_oneof![
         Just(Event::Submit { now: at(1_000), metadata: meta("{}") }),
-        any_capabilities().prop_map(|can| Event::Modify { now: at(2_000), metadata: meta("{\"m\":1}"), can }),
+        prop::option::of(any_capabilities()).prop_map(|can| Event::Modify {
+            now: at(2_000),
+            metadata: meta("{\"m\":1}"),
+            can,
+        }),
         Just(canceled()),
         Just(deleted()),
-        any_capabilities().prop_map(|can| Event::Revoke {
+        prop::option::of(any_capabilities()).prop_map(|can| Event::Revoke {
             now: at(2_500),
             reason: RevocationReason::Superseded,
-            can: can.revokes(true),
+            can: can.map(|can| can.revokes(true)),
         }),
         (0..99_999_u64, any_capabilities(), prop::option::of(0..99_999_u64)).prop_map(
             |(now, can, deadline)| Event::Wake {
@@ -90,14 +123,41 @@ pub(super) fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::NotRenewed { again }),
         (
             prop::sample::select(vec![Decision::NotPlaced, Decision::Placed, Decision::GiveUp]),
-            any_capabilities(),
+            prop::option::of(any_capabilities()),
         )
             .prop_map(|(decision, can)| Event::Decide { now: at(4_000), decision, can }),
     ]
 }
 
-pub(super) fn any_standing() -> impl Strategy<Value = Standing> {
+fn any_standing() -> impl Strategy<Value = Standing> {
     prop::sample::select(vec![Standing::Free, Standing::Ours, Standing::Others])
+}
+
+pub(super) fn any_events(
+    number: impl Into<prop::collection::SizeRange>,
+) -> impl Strategy<Value = Vec<(Event, Standing)>> {
+    prop::collection::vec((any_event(), any_standing()), number)
+}
+
+/// Lets these events happen to an order that does not exist yet, and returns the order at the end. `see` is called with
+/// the order before each event, the event, and its step. Events that are refused are left out.
+pub(super) fn played(
+    events: Vec<(Event, Standing)>,
+    mut see: impl FnMut(Option<&OrderState>, &Event, &Step) -> Result<(), TestCaseError>,
+) -> Result<Option<OrderState>, TestCaseError> {
+    let mut order: Option<OrderState> = None;
+    for (event, standing) in events {
+        let Ok(step) = step(&limits(), order.as_ref(), standing, event.clone()) else { continue };
+        see(order.as_ref(), &event, &step)?;
+        order = step.state;
+    }
+    Ok(order)
+}
+
+/// Returns the order's own certificate, and its late one.
+fn kept(state: Option<&OrderState>) -> [Option<Pem>; 2] {
+    let own = state.and_then(|state| state.certificate.as_ref()).map(|issued| issued.certificate.clone());
+    [own, state.and_then(|state| state.late.as_ref()).map(|late| late.certificate.clone())]
 }
 
 /// Tells whether a state is consistent in itself.
@@ -131,99 +191,69 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
     #[test]
-    fn no_sequence_leads_to_an_illegal_state_and_what_is_final_stays(
-        events in prop::collection::vec((any_event(), any_standing()), 1..24),
-    ) {
-        let mut order: Option<OrderState> = None;
-        for (event, standing) in events {
-            let brings = match &event {
-                Event::Answered(answered) => match &answered.answer {
-                    Answer::Generated(certificate) | Answer::Rejected(Some(certificate)) => {
-                        Some(certificate.clone())
-                    }
-                    _ => None,
-                },
-                _ => None,
-            };
-            let Ok(step) = step(&limits(), order.as_ref(), standing, event.clone()) else { continue };
+    fn no_sequence_leads_to_an_illegal_state_and_what_is_final_stays(events in any_events(1..24)) {
+        played(events, |before, event, step| {
             prop_assert!(step.state.is_some() || step.command.is_none(), "a command needs a stored step");
             prop_assert!(!(step.keeps_claim && step.command.is_some()));
-            let kept = |state: &Option<OrderState>| {
-                let state = state.as_ref();
-                let late = state.and_then(|state| state.late.clone()).map(|late| late.certificate);
-                (state.and_then(|state| state.certificate.clone()), late)
-            };
-            let is_new = step.state.is_some() && kept(&step.state) != kept(&order);
+            let after = step.state.as_ref();
+            let is_new = after.is_some() && kept(after) != kept(before);
             prop_assert_eq!(is_new, step.notes, "a certificate is noted when the order keeps it");
-            if let (true, Some(next)) = (is_new, &step.state) {
+            if let (true, Some(next)) = (is_new, after) {
                 let own = match next.phase {
                     Phase::Finished(End::Failed) => KeptAs::Quarantined,
                     _ => KeptAs::Accepted,
                 };
-                let is_late = kept(&step.state).1 != kept(&order).1;
+                let is_late = kept(after)[1] != kept(before)[1];
                 prop_assert_eq!(next.kept_as(), if is_late { KeptAs::Late } else { own });
             }
-            if let (Some(before), Some(after)) = (&order, &step.state) {
-                prop_assert!(is_legal(after), "{event:?}: {before:?} {after:?}");
-                if let Phase::Finished(_) = before.phase {
-                    prop_assert_eq!(before.phase, after.phase);
-                    prop_assert_eq!(&before.certificate, &after.certificate);
-                    prop_assert_eq!(&before.metadata, &after.metadata);
-                    prop_assert_eq!((before.status(), before.sub_status), (after.status(), after.sub_status));
-                }
-                // A new certificate becomes the order's own or its late certificate, unless the order has a late
-                // certificate already.
-                if let Some(brought) = brings {
-                    let late = after.late.as_ref().map(|late| &late.certificate);
-                    let kept = after.certificate.as_ref() == Some(&brought) || late == Some(&brought.certificate);
-                    prop_assert!(kept || late.is_some());
-                }
-                let pems = |state: &OrderState| {
-                    let own = state.certificate.as_ref().map(|issued| issued.certificate.clone());
-                    [own, state.late.as_ref().map(|late| late.certificate.clone())]
-                };
-                for kept in pems(before).into_iter().flatten() {
-                    prop_assert!(pems(after).contains(&Some(kept)), "{event:?}: {before:?} {after:?}");
-                }
-            }
             // A record is removed only if a client deleted the order.
-            if let (Some(before), None) = (&order, &step.state) {
-                prop_assert!(before.delete || event == deleted(), "{event:?}");
+            if let (Some(before), None) = (before, after) {
+                prop_assert!(before.delete || *event == deleted(), "{event:?}");
             }
-            order = step.state;
-        }
+            let (Some(before), Some(after)) = (before, after) else { return Ok(()) };
+            prop_assert!(is_legal(after), "{event:?}: {before:?} {after:?}");
+            if let Phase::Finished(_) = before.phase {
+                prop_assert_eq!(before.phase, after.phase);
+                prop_assert_eq!(&before.certificate, &after.certificate);
+                prop_assert_eq!(&before.metadata, &after.metadata);
+                prop_assert_eq!((before.status(), before.sub_status), (after.status(), after.sub_status));
+            }
+            // A new certificate becomes the order's own or its late certificate, unless the order has a late
+            // certificate already.
+            if let Event::Answered(answered) = event
+                && let Answer::Generated(brought) | Answer::Rejected(Some(brought)) = &answered.answer
+            {
+                let is_kept = kept(Some(after)).contains(&Some(brought.certificate.clone()));
+                prop_assert!(is_kept || after.late.is_some());
+            }
+            for certificate in kept(Some(before)).into_iter().flatten() {
+                prop_assert!(kept(Some(after)).contains(&Some(certificate)), "{event:?}: {before:?} {after:?}");
+            }
+            Ok(())
+        })?;
     }
 
     #[test]
     fn every_state_comes_back_from_its_stored_form_and_a_cut_one_is_refused(
-        events in prop::collection::vec((any_event(), any_standing()), 1..24), cut: prop::sample::Index,
+        events in any_events(1..24), cut: prop::sample::Index,
     ) {
-        let mut order: Option<OrderState> = None;
-        for (event, standing) in events {
-            let Ok(step) = step(&limits(), order.as_ref(), standing, event) else { continue };
-            if let Some(state) = &step.state {
-                let mut bytes = Vec::new();
-                state.write(&mut bytes);
-                prop_assert!(bytes.len() <= state.encoded_len());
-                prop_assert_eq!(&OrderState::read(&mut Reader::new(&bytes)).unwrap(), state);
-                let cut = cut.index(bytes.len());
-                prop_assert!(OrderState::read(&mut Reader::new(&bytes[..cut])).is_err());
-            }
-            order = step.state;
-        }
+        played(events, |_, _, step| {
+            let Some(state) = &step.state else { return Ok(()) };
+            let mut bytes = Vec::new();
+            state.write(&mut bytes);
+            prop_assert!(bytes.len() <= state.encoded_len());
+            prop_assert_eq!(&OrderState::read(&mut Reader::new(&bytes)).unwrap(), state);
+            let cut = cut.index(bytes.len());
+            prop_assert!(OrderState::read(&mut Reader::new(&bytes[..cut])).is_err());
+            Ok(())
+        })?;
     }
 
     #[test]
     fn every_pair_of_state_and_event_ends(
-        events in prop::collection::vec((any_event(), any_standing()), 0..12), last in any_event(),
-        answer in any_answer(), can in any_capabilities(),
+        events in any_events(0..12), last in any_event(), answer in any_answer(), can in any_capabilities(),
     ) {
-        let mut order = None;
-        for (event, standing) in events {
-            if let Ok(step) = step(&limits(), order.as_ref(), standing, event) {
-                order = step.state;
-            }
-        }
+        let order = played(events, |_, _, _| Ok(()))?;
         let again = Again { now: at(6_000), retry_after: None, jitter: 0 };
         follow::<OrderWorkflow>(&limits(), order, Standing::Free, last, |_| false, |command, _| match command {
             Command::Ask(_) => reply(answer.clone(), can),
@@ -232,6 +262,53 @@ proptest! {
             Command::AskRenewal => Event::RenewalTold { told: None, again },
             Command::Renew => Event::NotRenewed { again },
         });
+    }
+
+    /// Lets workers take up an order until nothing is due any more. The authority always gives the same answer, unless
+    /// it is `None`: then each worker is lost while it calls the authority.
+    #[test]
+    fn every_order_comes_to_rest_and_goes_if_it_was_deleted(
+        events in any_events(1..24), can in any_capabilities(), answer in prop::option::of(any_end()),
+        reconciled in any_reconciled(),
+    ) {
+        let mut order = played(events, |_, _, _| Ok(()))?;
+        let mut now = at(100_000);
+        for _ in 0..100 {
+            let Some(due) = order.as_ref().and_then(OrderState::next) else { break };
+            now = now.max(due);
+            let wake = Event::Wake { now, setup: setup(can), deadline: None };
+            let mut woken = step(&limits(), order.as_ref(), Standing::Free, wake).expect("it is due");
+            while let Some(command) = woken.command {
+                let again = Again { now, retry_after: None, jitter: 0 };
+                let revoking = woken.state.as_ref().and_then(OrderState::revoking);
+                let event = match (command, &answer) {
+                    (Command::Ask(_), None) => break,
+                    (Command::Ask(action), Some(answer)) => {
+                        let answer = match (action, answer) {
+                            (Action::Reconcile, _) => &reconciled,
+                            (Action::Revoke, Answer::Generated(_) | Answer::Canceled) => &Answer::Revoked,
+                            (_, answer) => answer,
+                        };
+                        let Event::Answered(answered) = reply(answer.clone(), can) else { unreachable!() };
+                        Event::Answered(Box::new(Answered { again, revoking, ..*answered }))
+                    }
+                    (Command::Store, _) => {
+                        Event::Stored { now, setup: setup(can), expires: None, renew_at: None }
+                    }
+                    (Command::Notify, _) => Event::Notified { again, delivered: true },
+                    (Command::AskRenewal, _) => Event::RenewalTold { told: None, again },
+                    (Command::Renew, _) => Event::Renewed { id: [7; 16] },
+                };
+                woken = step(&limits(), woken.state.as_ref(), Standing::Ours, event).expect("it is ours");
+            }
+            order = woken.state;
+        }
+        let Some(order) = order else { return Ok(()) };
+        prop_assert_eq!(order.next(), None, "{:?} {:?}", answer, order);
+        let is_decided = order.phase != Phase::Undecided;
+        prop_assert!(!is_decided || matches!(order.phase, Phase::Finished(_)), "{order:?}");
+        prop_assert!(!(is_decided && order.delete), "{answer:?} {order:?}");
+        prop_assert!(!is_decided || order.to_revoke().is_none(), "{answer:?} {order:?}");
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn answered(action: Action, answer: Answer) -> OrderState {
 }
 
 fn modified() -> Event {
-    Event::Modify { now: at(2_000), metadata: meta("{\"new\":1}"), can: can() }
+    Event::Modify { now: at(2_000), metadata: meta("{\"new\":1}"), can: Some(can()) }
 }
 
 fn canceled() -> Event {
@@ -162,7 +162,7 @@ fn a_forbidden_request_is_refused() {
             assert_eq!(stepped(&state(phase), Standing::Free, event).err(), Some(refusal), "{phase:?}");
         }
     }
-    let unable = Event::Modify { now: at(2_000), metadata: meta("{}"), can: Capabilities::MINIMAL };
+    let unable = Event::Modify { now: at(2_000), metadata: meta("{}"), can: Some(Capabilities::MINIMAL) };
     let refused = stepped(&state(Phase::Waiting), Standing::Free, unable).err();
     assert_eq!(refused, Some(TransitionError::NotModifiable));
     let canceling = next(&state(Phase::Waiting), Standing::Free, canceled());
@@ -188,7 +188,7 @@ fn each_answer_leads_where_the_seed_says() {
             (canceled.phase, canceled.status()),
             (Phase::Finished(End::Canceled), OrderStatus::Active)
         );
-        for answer in [Answer::InvalidOperation, Answer::Broken] {
+        for answer in [Answer::InvalidOperation, Answer::Broken, Answer::Panicked] {
             let failed = answered(action, answer);
             assert_eq!((failed.status(), failed.message.as_str()), (OrderStatus::Error, "as the CA says"));
             assert_eq!(failed.sub_status, Some(CertificateStatus::InvalidOperation));
@@ -298,7 +298,7 @@ fn a_renewal_waits_for_its_authority_without_end() {
 #[test]
 fn a_person_decides_what_cannot_be_known() {
     let undecided = state(Phase::Undecided);
-    let decide = |decision| Event::Decide { now: at(3_000), decision, can: can() };
+    let decide = |decision| Event::Decide { now: at(3_000), decision, can: Some(can()) };
     let scheduled = |decision| next(&undecided, Standing::Free, decide(decision)).scheduled.unwrap().action;
     assert_eq!(scheduled(Decision::NotPlaced), Action::Issue);
     assert_eq!(scheduled(Decision::Placed), Action::Check);
@@ -328,7 +328,7 @@ fn a_deleted_order_goes_when_it_is_settled() {
 fn a_deleted_order_goes_when_a_person_ends_it() {
     let undecided = OrderState { delete: true, cancel: Cancel::Told, ..state(Phase::Undecided) };
     for decision in [Decision::NotPlaced, Decision::GiveUp] {
-        let event = Event::Decide { now: at(2_000), decision, can: can() };
+        let event = Event::Decide { now: at(2_000), decision, can: Some(can()) };
         assert_eq!(stepped(&undecided, Standing::Free, event).unwrap().state, None, "{decision:?}");
     }
 }
@@ -354,7 +354,7 @@ fn an_error_is_classed_by_its_kind_and_its_effect() {
         (CertificateError::Unsupported { what: "wildcards" }, Answer::Unsupported),
         (CertificateError::not_ready("the key", "it is missing"), Answer::Broken),
         (failed, Answer::Unanswered),
-        (panicked, Answer::Broken),
+        (panicked, Answer::Panicked),
     ] {
         assert_eq!(Answer::of_error(&error), answer, "{error:?}");
     }
@@ -383,3 +383,5 @@ mod certificates;
 mod giving_up;
 #[path = "machine_properties.rs"]
 mod properties;
+#[path = "machine_withdrawal.rs"]
+mod withdrawal;

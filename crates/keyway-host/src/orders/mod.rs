@@ -144,6 +144,7 @@ mod checkpoint;
 mod container_ref;
 mod engine;
 mod error;
+mod finished;
 mod hosted_ca;
 mod intents;
 mod issuance_log;

@@ -175,11 +175,12 @@ impl Stored for OrderState {
         put_text(out, &self.plugin_meta);
         put_optional(out, self.certificate.as_ref(), put_certificate);
         put_optional(out, self.late.as_ref(), |out, late| {
-            out.push(u8::from(late.revoked));
+            out.push(revoked_code(late.revoked, late.ended));
             put_text(out, late.certificate.as_str());
         });
         put_optional(out, self.revocation.as_ref(), |out, revocation| {
-            out.extend([revocation.reason.code(), u8::from(revocation.revoked)]);
+            let revoked = revoked_code(revocation.revoked, revocation.ended);
+            out.extend([revocation.reason.code(), revoked]);
             put_time(out, revocation.since);
             put_text(out, &revocation.message);
         });
@@ -209,8 +210,10 @@ impl Stored for OrderState {
         let changing = reader.optional(wiped)?;
         let plugin_meta = wiped(reader)?;
         let certificate = reader.optional(certificate)?;
-        let late =
-            reader.optional(|reader| Ok(Late { revoked: reader.flag()?, certificate: pem(reader)? }))?;
+        let late = reader.optional(|reader| {
+            let (revoked, ended) = revoked(reader)?;
+            Ok(Late { certificate: pem(reader)?, revoked, ended })
+        })?;
         let revocation = reader.optional(revocation)?;
         let expires = reader.optional(Reader::time)?;
         let renewal = reader.optional(|reader| {
@@ -291,8 +294,28 @@ fn notice(reader: &mut Reader<'_>) -> Result<Notice, Malformed> {
 fn revocation(reader: &mut Reader<'_>) -> Result<Revocation, Malformed> {
     let reason =
         read_code(reader, &RevocationReason::ALL, RevocationReason::code, "the reason of a revocation")?;
-    let (revoked, since) = (reader.flag()?, reader.time()?);
-    Ok(Revocation { reason, since, revoked, message: reader.text()?.to_owned() })
+    let ((revoked, ended), since) = (revoked(reader)?, reader.time()?);
+    Ok(Revocation { reason, since, revoked, message: reader.text()?.to_owned(), ended })
+}
+
+/// Returns the byte that is stored for the progress of a revocation. It never changes.
+const fn revoked_code(revoked: bool, ended: bool) -> u8 {
+    match (revoked, ended) {
+        (false, false) => 0,
+        (true, _) => 1,
+        (false, true) => 2,
+    }
+}
+
+/// Reads whether a certificate is revoked, and whether the attempts have ended without success.
+fn revoked(reader: &mut Reader<'_>) -> Result<(bool, bool), Malformed> {
+    const ALL: [(bool, bool); 3] = [(false, false), (true, false), (false, true)];
+    read_code(
+        reader,
+        &ALL,
+        |(revoked, ended)| revoked_code(revoked, ended),
+        "whether a certificate is revoked",
+    )
 }
 
 fn pem(reader: &mut Reader<'_>) -> Result<Pem, Malformed> {
@@ -424,7 +447,7 @@ mod tests {
         let mut ended = OrderState::new(Timestamp::from_milliseconds(0), text(OrderMetadata::MAX_BYTES));
         ended.plugin_meta = text(PluginMeta::MAX_BYTES);
         ended.certificate = Some(issued);
-        ended.late = Some(Late { certificate: pem(), revoked: false });
+        ended.late = Some(Late { certificate: pem(), revoked: false, ended: false });
 
         let ring = KeyRing::new([Key::generate().unwrap()]).unwrap();
         let records = SealedRecords::open(Arc::new(Memory::new()), ring).await.unwrap();

@@ -97,7 +97,8 @@ fn an_authority_that_does_not_answer_leaves_the_moment_as_it_was() {
 #[test]
 fn a_certificate_that_is_to_be_revoked_is_not_renewed() {
     let reason = keyway_certificates::RevocationReason::KeyCompromise;
-    let revocation = Some(Revocation { reason, since: days(2), revoked: false, message: String::new() });
+    let (since, message) = (days(2), String::new());
+    let revocation = Some(Revocation { reason, since, revoked: false, message, ended: false });
     let step = after(&OrderState { revocation, ..stored(ASKS) }, answer(Some(window(1, 2)), days(10), 0));
     assert_eq!(step.command, None);
     assert_eq!(step.state.unwrap().scheduled.map(|scheduled| scheduled.action), Some(Action::Revoke));

@@ -2,15 +2,11 @@
 
 use std::time::Duration;
 
-use keyway_certificates::{
-    Capabilities, CertificateStatus, IssuedCertificate, OrderId, Pem, RevocationReason,
-};
+use keyway_certificates::{CertificateStatus, IssuedCertificate, OrderId, Pem, RevocationReason};
 use keyway_core::{Timestamp, Wiped};
 
 use super::intents::order_id;
-use super::machine::Setup;
 use crate::records::NameTag;
-use crate::work::Limits;
 
 /// The phase of an order's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,6 +118,8 @@ pub struct Late {
     pub certificate: Pem,
     /// Whether the CA revoked the certificate.
     pub revoked: bool,
+    /// Whether the attempts to revoke the certificate have ended without success.
+    pub(crate) ended: bool,
 }
 
 /// How an order keeps a certificate. The numbers are stored, and never change.
@@ -147,6 +145,8 @@ pub struct Revocation {
     pub revoked: bool,
     /// The plugin's message, if the certificate is not revoked.
     pub message: String,
+    /// Whether the attempts to revoke the certificate have ended without success.
+    pub(crate) ended: bool,
 }
 
 /// The renewal of an order's certificate (decision B18).
@@ -228,7 +228,8 @@ pub struct OrderState {
     pub(crate) modifications: u32,
     /// Whether the plugin may know of the order.
     pub(crate) is_placed: bool,
-    /// The action with the unknown outcome, while the plugin is asked about it.
+    /// The action with the unknown outcome, while the plugin is asked about it. In [`End::Failed`], [`Action::Issue`]
+    /// while the order is canceled, and may still arrive at the authority.
     pub(crate) unknown: Option<Action>,
     pub(crate) cancel: Cancel,
     /// Whether the record is deleted once the order is settled.
@@ -332,75 +333,9 @@ impl OrderState {
         self.is_placed && (is_next || self.unknown == Some(Action::Issue))
     }
 
-    /// Ends the order. A notice that is not delivered yet stays in the record.
-    pub(super) fn finished(self, now: Timestamp, end: End) -> Self {
-        Self {
-            phase: Phase::Finished(end),
-            since: now,
-            scheduled: None,
-            displaced: None,
-            proposed: None,
-            changing: None,
-            failures: 0,
-            unknown: None,
-            ..self
-        }
-    }
-
-    /// Ends the order as failed. If the authority may still work on the order, it is asked to cancel it at the time
-    /// `at`: otherwise it could make a certificate that the host never hears of (decision H321).
-    pub(super) fn given_up(self, now: Timestamp, at: Timestamp, can: Capabilities) -> Self {
-        let cancels = self.is_placed && can.cancels;
-        let scheduled = cancels.then_some(Scheduled { action: Action::Cancel, at });
-        Self { scheduled, ..self.finished(now, End::Failed) }
-    }
-
     /// Moves the order to the phase `Undecided`, in which it waits for a person.
     pub(super) fn undecided(self, now: Timestamp) -> Self {
         Self { phase: Phase::Undecided, since: now, scheduled: None, displaced: None, notice: None, ..self }
-    }
-
-    /// Ends the order with its certificate, and adds a notice for the listeners if `notifies` is set.
-    pub(super) fn ready(self, notifies: bool, now: Timestamp) -> Self {
-        let notice = notifies.then_some(Notice { about: About::Ready, at: now, failures: 0 });
-        let ready = Self { notice, ..self.finished(now, End::Generated) };
-        ready.living_on(now)
-    }
-
-    /// Ends the order, whose certificate is now stored where the host keeps certificates, and plans the renewal.
-    pub(super) fn kept(
-        self,
-        now: Timestamp,
-        setup: Setup,
-        expires: Option<Timestamp>,
-        renew_at: Option<Timestamp>,
-    ) -> Self {
-        let renewal = renew_at.map(|due| Renewing::planned(due, now, setup.can));
-        Self { expires, renewal, ..self }.ready(setup.notifies, now)
-    }
-
-    /// Schedules the remaining action of a finished order: a revocation first, then the renewal.
-    pub(super) fn living_on(self, now: Timestamp) -> Self {
-        let revokes = self.to_revoke().map(|_| Scheduled { action: Action::Revoke, at: now });
-        Self { scheduled: revokes.or(self.renews()), failures: 0, ..self }
-    }
-
-    /// Returns the renewal, if it is wanted and not placed yet.
-    pub(super) fn renews(&self) -> Option<Scheduled> {
-        let renewal = self.renewal.as_ref().filter(|renewal| renewal.id.is_none())?;
-        let is_wanted = self.revocation.is_none();
-        is_wanted.then_some(Scheduled { action: Action::Renew, at: renewal.next })
-    }
-
-    /// Tells whether a notice of a past event is undelivered, which delays the removal of the record. A notice of
-    /// expiry does not delay it.
-    pub(super) fn owes_notice(&self) -> bool {
-        self.notice.as_ref().is_some_and(|notice| notice.about != About::Expiring)
-    }
-
-    /// Tells whether nothing is scheduled, or only the renewal, which does not delay the removal of the record.
-    pub(super) fn is_at_rest(&self) -> bool {
-        self.scheduled.is_none_or(|scheduled| scheduled.action == Action::Renew)
     }
 
     /// Stores a client's wish to cancel.
@@ -417,59 +352,6 @@ impl OrderState {
     /// certificate is in that store.
     pub(super) fn is_kept(&self) -> bool {
         self.phase == Phase::Finished(End::Generated)
-    }
-
-    /// Returns the time at which the listeners hear that the certificate expires. If it is to be renewed, the renewal has
-    /// half of the remaining validity to succeed.
-    pub(super) fn expiry_told_at(&self, limits: &Limits) -> Option<Timestamp> {
-        let expires = self.expires?;
-        let usual = expires.minus(limits.expiry_notice);
-        Some(self.renewal.as_ref().map_or(usual, |Renewing { due, .. }| {
-            let rest = expires.as_milliseconds().saturating_sub(due.as_milliseconds());
-            usual.max(due.plus(Duration::from_millis(rest / 2)))
-        }))
-    }
-
-    /// Tells whether the listeners hear that the certificate expires. They do not if the certificate is revoked, or if
-    /// the order that renews it has a certificate.
-    pub(super) fn is_expiry_news(&self, renewal: Option<&Self>) -> bool {
-        let is_revoked = self.revocation.as_ref().is_some_and(|revocation| revocation.revoked);
-        !is_revoked && !renewal.is_some_and(Self::is_kept)
-    }
-
-    /// Returns how the order keeps the newest of its certificates.
-    pub(super) fn kept_as(&self) -> KeptAs {
-        match self.phase {
-            _ if self.late.is_some() => KeptAs::Late,
-            Phase::Finished(End::Failed) => KeptAs::Quarantined,
-            _ => KeptAs::Accepted,
-        }
-    }
-
-    /// Returns the certificate that is to be revoked next.
-    pub(super) fn to_revoke(&self) -> Option<ToRevoke<'_>> {
-        let wanted = self.revocation.as_ref().filter(|revocation| !revocation.revoked);
-        if let (Some(wanted), Some(issued)) = (wanted, &self.certificate) {
-            return Some(ToRevoke::Own(&issued.certificate, wanted.reason));
-        }
-        let late = self.late.as_ref().filter(|late| !late.revoked)?;
-        Some(ToRevoke::Late(&late.certificate))
-    }
-
-    /// Returns the revocation that is to be asked for next.
-    pub(super) fn revoking(&self) -> Option<Revoking> {
-        let wanted = self.revocation.as_ref();
-        match (self.to_revoke()?, wanted) {
-            (ToRevoke::Own(_, reason), Some(wanted)) => Some(Revoking::Own { reason, since: wanted.since }),
-            _ => Some(Revoking::Late),
-        }
-    }
-
-    /// Tells whether a client deleted the order, and nothing is left to do for it.
-    pub(super) fn is_settled(&self) -> bool {
-        let has_late = self.late.as_ref().is_some_and(|late| !late.revoked);
-        let is_quiet = !self.owes_notice() && self.is_at_rest();
-        self.delete && matches!(self.phase, Phase::Finished(_)) && !has_late && is_quiet
     }
 
     /// Returns the moment at which a worker looks at the order again, if no worker has claimed it.

@@ -55,6 +55,9 @@ impl CertificateStore {
     /// Stores the certificate of an order as the newest of its chain, unless a later order of the chain has stored its
     /// own certificate. A part that this certificate lacks, such as a chain, is stored as an empty text if an older
     /// certificate has it. The stable name is derived from the first order of the chain (decision H161).
+    ///
+    /// In a store with versions, the writes fail if another host wrote since the read. A store without versions cannot
+    /// tell: a write of another host between the read of the mark and these writes is lost.
     pub(super) async fn keep_newest(
         &self,
         first: &OrderId,
@@ -67,10 +70,11 @@ impl CertificateStore {
         // Sorting these texts sorts the orders by age.
         let mark = format!("{:020} {order}", made.as_milliseconds());
         let parts = [
-            ("order", Some(mark.as_str())),
             ("certificate", Some(issued.certificate.as_str())),
             ("intermediates", issued.intermediates.as_ref().map(Pem::as_str)),
             ("key_container", key),
+            // It is read last, so that it tells of a newer certificate that came during the other reads.
+            ("order", Some(mark.as_str())),
         ];
         let mut writes = Vec::new();
         for (part, text) in parts {
@@ -94,6 +98,8 @@ impl CertificateStore {
                 None => SecretWrite::Create(NewSecret::new(at, SecretValue::text(text))),
             });
         }
+        // The mark is written first, so that a store without bulk writes refuses it before it changes another part.
+        writes.rotate_right(1);
         for batch in SecretWrite::batches(writes, store.capabilities().bulk) {
             SecretWrite::write_batch(store.as_ref(), batch).await?;
         }
@@ -130,3 +136,7 @@ async fn keep_part(store: &dyn SecretStore, name: &str, text: &str) -> Result<()
 fn container(order: &OrderId) -> String {
     format!("order-{order}")
 }
+
+#[cfg(test)]
+#[path = "storing_tests.rs"]
+mod tests;

@@ -12,7 +12,7 @@ pub(super) fn modify(
     standing: Standing,
     now: Timestamp,
     metadata: Wiped<String>,
-    can: Capabilities,
+    can: Option<Capabilities>,
 ) -> Result<Step, TransitionError> {
     let mut next = state.clone();
     match state.phase {
@@ -23,7 +23,7 @@ pub(super) fn modify(
         Phase::Submitted => next.metadata = metadata,
         // The order is placed with the newest metadata. An older update must not follow.
         Phase::Waiting if !state.is_placed => (next.metadata, next.changing) = (metadata, None),
-        _ if !can.modifies => return Err(TransitionError::NotModifiable),
+        _ if can.is_some_and(|can| !can.modifies) => return Err(TransitionError::NotModifiable),
         Phase::Asking(_) => next.proposed = Some(metadata),
         Phase::Waiting => {
             next.proposed = Some(metadata);
@@ -78,19 +78,19 @@ pub(super) fn revoke(
     standing: Standing,
     now: Timestamp,
     reason: RevocationReason,
-    can: Capabilities,
+    can: Option<Capabilities>,
 ) -> Result<Step, TransitionError> {
     // A certificate in quarantine broke a rule of the host, but the authority did issue it.
     if state.certificate.is_none() || !matches!(state.phase, Phase::Finished(End::Generated | End::Failed)) {
         return Err(TransitionError::NoCertificate);
     }
-    if !can.revokes {
+    if can.is_some_and(|can| !can.revokes) {
         return Err(TransitionError::NotRevocable);
     }
     let mut next = state.clone();
     if !state.revocation.as_ref().is_some_and(|revocation| revocation.revoked) {
         let message = String::new();
-        next.revocation = Some(Revocation { reason, since: now, revoked: false, message });
+        next.revocation = Some(Revocation { reason, since: now, revoked: false, message, ended: false });
         (next.failures, next.scheduled) = (0, Some(Scheduled { action: Action::Revoke, at: now }));
     }
     Ok(beside(standing, next))

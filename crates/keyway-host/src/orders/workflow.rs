@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_certificates::AuthorityName;
+use keyway_certificates::{AuthorityName, Capabilities};
 use keyway_core::{PluginError, Timestamp};
 use keyway_secrets::HostStores;
 use keyway_x509::IssuedFacts;
@@ -141,10 +141,10 @@ impl Workflow for OrderWorkflow {
 }
 
 impl OrderWorkflow {
-    /// Describes an authority and the host for the state machine.
+    /// Describes an authority and the host for the state machine. Workers only take up orders of open connections.
     pub(super) fn setup(&self, authority: &AuthorityName) -> Setup {
         Setup {
-            can: self.authorities.capabilities(authority),
+            can: self.authorities.capabilities(authority).unwrap_or(Capabilities::MINIMAL),
             notifies: !self.listeners.is_empty(),
             keeps: self.certificates.is_some(),
         }

@@ -7,9 +7,10 @@ use keyway_core::Timestamp;
 /// Decides when a failed call of a plugin is tried again.
 ///
 /// The wait doubles from `first` up to `longest`; jitter adds at most half. For grants, subordinate authorities, and
-/// the fetches and notices of sessions, the retries end after `attempts` or `within`; for orders, after `attempts`. For
-/// stores, for check-ins, for the storing and the renewal of a certificate, and for the notice that it is ready, the
-/// retries go on until one succeeds.
+/// the fetches and notices of sessions, the retries end after `attempts` or `within`; for orders, after `attempts`.
+/// While an authority works on the cancellation of a failed order, the attempts begin anew until `within` has passed.
+/// For stores, for check-ins, for the storing and the renewal of a certificate, and for the notice that it is ready,
+/// the retries go on until one succeeds.
 ///
 /// When its retries are used up, a grant stays listed. If the user requests another revocation, the retries start
 /// again.

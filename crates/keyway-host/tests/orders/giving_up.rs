@@ -79,6 +79,26 @@ async fn an_order_that_a_person_gives_up_is_canceled_at_its_authority() {
 }
 
 #[tokio::test]
+async fn an_order_that_a_person_gives_up_is_canceled_when_its_connection_is_open_again() {
+    let (storage, keys, clock) = (memory(), ring(), Arc::<TestClock>::default());
+    let ca = ScriptedCa::new().looks(9).with_capabilities(forgetful());
+    let host = || builder(&storage, &keys, &clock);
+    let world = World::start(host().authority(given("ca", &ca)), &clock).await;
+    let order = world.placed().await;
+    world.work().await;
+    world.modify(&joe(), &order.id, &metadata("{}")).await.unwrap();
+    ca.script(CaCall::Modify, [Step::fault(Fault::LostRequest)]);
+    world.work().await;
+    let closed = World::start(host(), &clock).await;
+    closed.decide(&joe(), &order.id, Decision::GiveUp).await.unwrap();
+    assert!(closed.delete(&joe(), &order.id).await.unwrap().is_some(), "it waits for its connection");
+    let world = World::start(host().authority(given("ca", &ca)), &clock).await;
+    world.work().await;
+    assert_eq!(canceled(&ca), 1);
+    assert!(world.list(&joe()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn the_attempts_to_cancel_a_failed_order_are_limited_and_a_deletion_waits_for_them() {
     let ca = ScriptedCa::new().looks(9);
     let (world, order) = open(&ca).await;

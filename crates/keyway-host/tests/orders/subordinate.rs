@@ -206,6 +206,22 @@ async fn a_refusal_creates_nothing_and_a_refused_deletion_changes_nothing() {
 }
 
 #[tokio::test]
+async fn an_authority_is_deleted_when_its_connection_is_open_again() {
+    let (storage, keys, clock) = (memory(), ring(), Arc::default());
+    let ca = ScriptedCa::new();
+    let host = || builder(&storage, &keys, &clock);
+    let world = World::start(host().authority(given("ca", &ca)), &clock).await;
+    let id = world.subordinate_cas().create(team(&world)).await.unwrap().id.unwrap();
+    let closed = World::start(host(), &clock).await;
+    let error = closed.subordinate_cas().delete(&joe(), &id).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable { .. }), "{error}");
+    assert_eq!(listed(&closed).await[0].state.phase, Phase::Deleting);
+    let world = World::start(host().authority(given("ca", &ca)), &clock).await;
+    world.pass(DELAY).await;
+    assert!(listed(&world).await.is_empty() && existing(&ca).is_empty());
+}
+
+#[tokio::test]
 async fn a_lost_answer_is_settled_by_what_the_plugin_can_do() {
     let all = ScriptedCa::CAPABILITIES;
     for capabilities in [all.reconciles(false), all.idempotent(false), forgetful()] {

@@ -78,7 +78,8 @@ impl SubordinateCas {
         let (authority, parent) = (parent.authority, parent.information.id);
         let requested =
             Requested { owner, authority, parent, name, subject_dn, description, made: worker.clock.now() };
-        if !worker.workflow.can(&requested).creates_cas {
+        let can = worker.workflow.authorities.capabilities(&requested.authority);
+        if can.is_some_and(|can| !can.creates_cas) {
             return Err(unsupported(requested, "subordinate certificate authorities"));
         }
         let event = Event::Create { now: requested.made };
@@ -125,7 +126,8 @@ impl SubordinateCas {
                 .is_some_and(|id| host_id(&entry.fixed.authority, id) == *ca)
         };
         let entry = entries.into_iter().find(is_it).ok_or_else(|| CaRefusal::Unknown { ca: ca.clone() })?;
-        if !worker.workflow.can(&entry.fixed).deletes_cas {
+        let can = worker.workflow.authorities.capabilities(&entry.fixed.authority);
+        if can.is_some_and(|can| !can.deletes_cas) {
             return Err(unsupported(entry.fixed, "deleting a certificate authority"));
         }
         let event = Event::Delete { now: worker.clock.now() };

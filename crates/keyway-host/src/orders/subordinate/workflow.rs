@@ -137,8 +137,8 @@ fn intent(text: String) -> IntentId {
 }
 
 impl SubordinateWorkflow {
-    pub(super) fn can(&self, requested: &Requested) -> Capabilities {
-        self.authorities.capabilities(&requested.authority)
+    fn can(&self, requested: &Requested) -> Capabilities {
+        self.authorities.capabilities(&requested.authority).unwrap_or(Capabilities::MINIMAL)
     }
 
     async fn create(&self, on: &Claimed<'_, Self>, is_awaited: bool) -> Done {
