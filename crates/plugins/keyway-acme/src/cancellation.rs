@@ -32,7 +32,7 @@ impl Acme {
             match self.withdrawn(order, &url, until).await {
                 Ok(Some(outcome)) => return Ok(outcome),
                 Ok(None) => OrderOutcome::Canceled(CANCELED.into()),
-                Err(failure) => match self.failed(order, &url, failure).await? {
+                Err(failure) => match self.failed(order, &url, failure, until).await? {
                     // An order that the server no longer has counts as canceled.
                     OrderOutcome::InvalidOperation(_) => OrderOutcome::Canceled(CANCELED.into()),
                     later => return Ok(later),
@@ -40,7 +40,7 @@ impl Acme {
             }
         };
         kept.set_canceled()?;
-        self.settled(order, &url, outcome).await
+        self.settled(order, &url, outcome, until).await
     }
 
     /// Withdraws an order that is open. If its certificate is being made or exists already, returns the outcome of the
@@ -59,7 +59,7 @@ impl Acme {
         order.plugin_meta.checkpoint().await?;
         // The proofs do not wait for the server.
         let others = self.authorizations_of_others(&order.id).await?;
-        self.proofs_removed(order, &others).await?;
+        self.proofs_removed(order, &others, until).await?;
         let seen = self.seen(url.to_owned(), until).await?;
         match seen.state.status {
             OrderStatus::Invalid => return Ok(None),

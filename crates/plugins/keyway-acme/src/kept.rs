@@ -22,6 +22,9 @@ pub(crate) struct ShownProof {
     pub(crate) authorization: String,
     /// The proof, and the URL of its challenge. `None` if the name was proved before.
     pub(crate) proof: Option<(Proof, String)>,
+    /// True if the responder said that the proof can be seen.
+    #[serde(default)]
+    pub(crate) is_visible: bool,
     /// True if the server has been told to check the proof, or does not need to be told.
     pub(crate) is_announced: bool,
 }

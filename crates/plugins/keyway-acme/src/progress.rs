@@ -37,7 +37,7 @@ impl Acme {
     ) -> Result<OrderOutcome, CertificateError> {
         match self.seen(url.clone(), until).await {
             Ok(seen) => self.gone_on(order, seen, until).await,
-            Err(failure) => self.failed(order, &url, failure).await,
+            Err(failure) => self.failed(order, &url, failure, until).await,
         }
     }
 
@@ -47,12 +47,13 @@ impl Acme {
         order: &CertificateOrder,
         url: &str,
         failure: Failure,
+        until: Instant,
     ) -> Result<OrderOutcome, CertificateError> {
         match failure.into_outcome(true) {
-            Ok(outcome) => self.settled(order, url, outcome).await,
+            Ok(outcome) => self.settled(order, url, outcome, until).await,
             Err(error) if error.effect() == Effect::None => {
                 let ended = OrderOutcome::InvalidOperation(error.client_message().into());
-                let settled = self.settled(order, url, ended).await?;
+                let settled = self.settled(order, url, ended, until).await?;
                 if settled.waiting().is_some() { Ok(settled) } else { Err(error) }
             }
             Err(error) => Err(error),
@@ -68,8 +69,8 @@ impl Acme {
     ) -> Result<OrderOutcome, CertificateError> {
         let url = seen.url.clone();
         match self.advanced(order, seen, until).await {
-            Ok(outcome) => self.settled(order, &url, outcome).await,
-            Err(failure) => self.failed(order, &url, failure).await,
+            Ok(outcome) => self.settled(order, &url, outcome, until).await,
+            Err(failure) => self.failed(order, &url, failure, until).await,
         }
     }
 
@@ -79,12 +80,13 @@ impl Acme {
         order: &CertificateOrder,
         url: &str,
         outcome: OrderOutcome,
+        until: Instant,
     ) -> Result<OrderOutcome, CertificateError> {
         if outcome.waiting().is_some() {
             return Ok(outcome);
         }
         let is_made = matches!(outcome, OrderOutcome::Generated(_));
-        match self.release(order, url, is_made).await {
+        match self.release(order, url, is_made, until).await {
             Ok(()) => Ok(outcome),
             Err(CertificateError::Unavailable { retry_after, .. }) => {
                 Ok(waiting("The order has ended, and is being cleaned up.", retry_after))
@@ -118,7 +120,7 @@ impl Acme {
                     return Ok(waiting("The certificate is being made.", seen.retry_after));
                 }
                 OrderStatus::Ready => {
-                    self.proofs_removed(order, &BTreeSet::new()).await?;
+                    self.proofs_removed(order, &BTreeSet::new(), until).await?;
                     seen = self.finalized(order, seen, until).await?;
                     is_finalized = true;
                 }

@@ -16,6 +16,8 @@ use crate::proof::{choose, proof};
 use crate::responder::Visibility;
 
 const CHECKED: &str = "The certificate authority checks the names.";
+/// The delay before the call that continues the work for which a call had no time left.
+const CONTINUES: Duration = Duration::from_secs(1);
 
 impl Acme {
     /// Shows the proofs that an order needs, and tells the server to check them. Returns `None` if no name is left to
@@ -55,11 +57,12 @@ impl Acme {
             kept.set_proofs(&proofs)?;
             order.plugin_meta.checkpoint().await?;
         }
-        let hidden = self.shown(&proofs, until).await?;
-        let delay = match hidden {
+        let was_visible: Vec<_> = proofs.iter().map(|shown| shown.is_visible).collect();
+        let delay = match self.shown(kept, &mut proofs, until).await? {
             Some(delay) => Some(delay),
-            None => self.announced(kept, &mut proofs, until).await?.or(seen.retry_after),
+            None => self.announced(kept, &mut proofs, &was_visible, until).await?,
         };
+        let delay = if is_complete { delay.or(seen.retry_after) } else { Some(CONTINUES) };
         let waiting = Waiting::new(CHECKED);
         let waiting = delay.map_or(waiting.clone(), |delay| waiting.retry_after(delay));
         Ok(Some(OrderOutcome::WaitingForCa(waiting)))
@@ -75,7 +78,12 @@ impl Acme {
         match authorization.status {
             AuthorizationStatus::Valid => {
                 let authorization = url.to_owned();
-                return Ok(Needed::Proof(ShownProof { authorization, proof: None, is_announced: true }));
+                return Ok(Needed::Proof(ShownProof {
+                    authorization,
+                    proof: None,
+                    is_visible: true,
+                    is_announced: true,
+                }));
             }
             AuthorizationStatus::Pending => {}
             _ => {
@@ -99,27 +107,15 @@ impl Acme {
         let proof = proof(kind, name, &challenge.token, &self.account(until).await?.key)?;
         let is_announced = challenge.status != ChallengeStatus::Pending;
         let (authorization, proof) = (url.to_owned(), Some((proof, challenge.url.clone())));
-        Ok(Needed::Proof(ShownProof { authorization, proof, is_announced }))
+        Ok(Needed::Proof(ShownProof { authorization, proof, is_visible: false, is_announced }))
     }
 
-    /// Shows the proofs that the server has not been told to check yet. If some proofs cannot be seen yet, returns the
-    /// longest delay until they can.
-    async fn shown(&self, proofs: &[ShownProof], until: Instant) -> Result<Option<Duration>, Failure> {
-        let mut longest = None;
-        let hidden = proofs.iter().filter(|shown| !shown.is_announced);
-        for (proof, _) in hidden.filter_map(|shown| shown.proof.as_ref()) {
-            if let Visibility::After(delay) = self.responder.put(proof).await? {
-                longest = longest.max(Some(delay));
-            }
-            if self.is_late(until) {
-                break;
-            }
-        }
-        Ok(longest)
-    }
-
-    /// Tells the server to check the proofs. Returns the delay before the next look, as the server requests it.
-    async fn announced(
+    /// Shows the proofs that could not be seen yet. Returns the delay before the next call, or `None` if all proofs can
+    /// be seen.
+    ///
+    /// The server is told of the first proof only after all were shown: two of them may be records of one name, and a
+    /// resolver keeps its first answer for a while.
+    async fn shown(
         &self,
         kept: Kept<'_>,
         proofs: &mut [ShownProof],
@@ -127,11 +123,54 @@ impl Acme {
     ) -> Result<Option<Duration>, Failure> {
         let mut longest = None;
         for at in 0..proofs.len() {
+            if proofs[at].is_announced || proofs[at].is_visible {
+                continue;
+            }
+            longest = longest.max(self.put(kept, proofs, at).await?);
+            if self.is_late(until) {
+                return Ok(longest.or(Some(CONTINUES)));
+            }
+        }
+        Ok(longest)
+    }
+
+    /// Shows a proof, and notes whether it can be seen. If not, returns the delay until it can.
+    async fn put(
+        &self,
+        kept: Kept<'_>,
+        proofs: &mut [ShownProof],
+        at: usize,
+    ) -> Result<Option<Duration>, Failure> {
+        let Some((proof, _)) = &proofs[at].proof else { return Ok(None) };
+        let delay = match self.responder.put(proof).await? {
+            Visibility::Now => None,
+            Visibility::After(delay) => Some(delay),
+        };
+        proofs[at].is_visible = delay.is_none();
+        kept.set_proofs(proofs)?;
+        Ok(delay)
+    }
+
+    /// Tells the server to check the proofs. Returns the delay before the next call, as the server or the responder
+    /// requests it. `was_visible` tells which proofs an earlier call has shown.
+    async fn announced(
+        &self,
+        kept: Kept<'_>,
+        proofs: &mut [ShownProof],
+        was_visible: &[bool],
+        until: Instant,
+    ) -> Result<Option<Duration>, Failure> {
+        let mut longest = None;
+        for at in 0..proofs.len() {
             let Some((_, url)) = proofs[at].proof.clone().filter(|_| !proofs[at].is_announced) else {
                 continue;
             };
-            if self.is_late(until) {
-                break;
+            // A responder that was started again since the earlier call may have lost the proof.
+            if was_visible[at]
+                && let Some(delay) = self.put(kept, proofs, at).await?
+            {
+                longest = longest.max(Some(delay));
+                continue;
             }
             let answer = match self.post(&url, Some(&json!({})), until).await {
                 // Some servers refuse a challenge that is not pending any more. Then an earlier call had its effect, and
@@ -149,6 +188,9 @@ impl Acme {
             longest = longest.max(answer.retry_after);
             proofs[at].is_announced = true;
             kept.set_proofs(proofs)?;
+            if self.is_late(until) {
+                return Ok(Some(CONTINUES));
+            }
         }
         Ok(longest)
     }
@@ -158,14 +200,39 @@ impl Acme {
         &self,
         order: &CertificateOrder,
         except: &BTreeSet<String>,
+        until: Instant,
     ) -> Result<(), CertificateError> {
         let kept = Kept(&order.plugin_meta);
-        let is_kept = |shown: &ShownProof| except.contains(&shown.authorization);
-        let (stay, gone): (Vec<_>, Vec<_>) = kept.proofs().into_iter().partition(is_kept);
-        for (proof, _) in gone.iter().filter_map(|shown| shown.proof.as_ref()) {
-            self.responder.remove(proof).await?;
+        self.removed(&mut kept.proofs(), except, until, |left| kept.set_proofs(left)).await
+    }
+
+    /// Removes proofs and takes them out of their list, except the proofs for the authorizations in `except`. Passes the
+    /// list to `note` after each removal. A call that has little time left ends with an error after some of the
+    /// removals, so that the next call continues.
+    pub(crate) async fn removed(
+        &self,
+        proofs: &mut Vec<ShownProof>,
+        except: &BTreeSet<String>,
+        until: Instant,
+        mut note: impl FnMut(&[ShownProof]) -> Result<(), CertificateError> + Send,
+    ) -> Result<(), CertificateError> {
+        let is_gone = |shown: &ShownProof| !except.contains(&shown.authorization);
+        while let Some(at) = proofs.iter().position(is_gone) {
+            if let Some((proof, _)) = &proofs[at].proof {
+                self.responder.remove(proof).await?;
+            }
+            proofs.remove(at);
+            note(proofs)?;
+            if self.is_late(until) && proofs.iter().any(is_gone) {
+                let what = "the responder, which used up the time of this call,";
+                return Err(CertificateError::Unavailable {
+                    what,
+                    retry_after: Some(CONTINUES),
+                    source: None,
+                });
+            }
         }
-        kept.set_proofs(&stay)
+        Ok(())
     }
 }
 

@@ -185,6 +185,7 @@ struct DoubleResponder(Arc<Shared>);
 #[async_trait]
 impl Responder for DoubleResponder {
     async fn put(&self, proof: &Proof) -> Result<Visibility, CertificateError> {
+        exchange::delay(&self.0, "put");
         let mut settings = locked(&self.0.settings);
         if settings.responder_fails {
             return Err(unavailable());
@@ -197,6 +198,7 @@ impl Responder for DoubleResponder {
     }
 
     async fn remove(&self, proof: &Proof) -> Result<(), CertificateError> {
+        exchange::delay(&self.0, "remove");
         if locked(&self.0.settings).responder_fails {
             return Err(unavailable());
         }

@@ -16,7 +16,7 @@ pub struct DoubleSettings {
     /// The header `Retry-After` in the answers for orders, challenges and renewal information, and in answers with
     /// status 429.
     pub retry_after: Option<String>,
-    /// An operation that is answered late, and the delay.
+    /// An operation that is answered late, and the delay. `put` and `remove` are operations of the responder.
     pub slow: Option<(String, Duration)>,
     /// An operation whose next answer is lost after its effect.
     pub lost: Option<String>,
