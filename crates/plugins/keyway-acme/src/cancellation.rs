@@ -56,7 +56,7 @@ impl Acme {
     ) -> Result<Option<OrderOutcome>, Failure> {
         // The checkpoint stores that the order is being canceled. Otherwise, after a kill, an order whose
         // authorizations are deactivated would look like one that the server refused.
-        order.plugin_meta.checkpoint().await?;
+        Kept(&order.plugin_meta).save().await?;
         // The proofs do not wait for the server.
         let others = self.authorizations_of_others(&order.id).await?;
         self.proofs_removed(order, &others, until).await?;

@@ -29,6 +29,10 @@ pub(crate) enum Failure {
     /// The server's answer does not follow RFC 8555.
     #[error("the ACME server does not keep to RFC 8555: {0}")]
     Protocol(&'static str),
+    /// The host did not store the plugin's data of the order, perhaps because another worker took over the order. The
+    /// call leaves out its effect, and does not end the order.
+    #[error(transparent)]
+    Unsaved(CertificateError),
     /// The host's storage, its responder or the system failed.
     #[error(transparent)]
     Other(#[from] CertificateError),
@@ -66,7 +70,7 @@ impl Failure {
                 CertificateError::system("get an answer of its ACME server", reason)
             }
             Self::Protocol(what) => CertificateError::system("understand its ACME server", what),
-            Self::Other(error) => error,
+            Self::Unsaved(error) | Self::Other(error) => error,
             Self::Problem(problem) => match problem.kind {
                 ProblemKind::AccountDoesNotExist => CertificateError::not_ready(
                     "the account at the ACME server",
@@ -112,7 +116,7 @@ impl Failure {
                 | ProblemKind::Unauthorized => return Err(Self::Problem(problem).into_error()),
                 _ => OrderOutcome::InvalidOperation(problem.client_message().into()),
             },
-            Self::Protocol(_) | Self::Other(_) => return Err(self.into_error()),
+            Self::Protocol(_) | Self::Unsaved(_) | Self::Other(_) => return Err(self.into_error()),
         })
     }
 }

@@ -3,6 +3,7 @@
 use keyway_certificates::{CertificateError, PluginMeta};
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Failure;
 use crate::responder::Proof;
 
 /// The field with the URL of the order at the server.
@@ -70,6 +71,11 @@ impl Kept<'_> {
 
     pub(crate) fn set_canceled(self) -> Result<(), CertificateError> {
         Ok(self.0.set(CANCELED, "yes")?)
+    }
+
+    /// Makes a checkpoint of the plugin's data.
+    pub(crate) async fn save(self) -> Result<(), Failure> {
+        self.0.checkpoint().await.map_err(Failure::Unsaved)
     }
 
     pub(crate) fn proofs(self) -> Vec<ShownProof> {

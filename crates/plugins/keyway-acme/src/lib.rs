@@ -78,8 +78,8 @@
 //! authorizations, except those that other open orders of the connection use: the last of these orders removes the
 //! proofs. A placed order is never changed (decision B16).
 //!
-//! Each call ends within `call_seconds` if its last call of the responder does, and the next call continues. The requests
-//! of a call block the thread.
+//! Each call ends within `call_seconds` if its last call of the responder does, and the next call continues. The
+//! requests of a call block the thread.
 //!
 //! # After a crash
 //!

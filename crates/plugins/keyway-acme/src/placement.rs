@@ -73,7 +73,7 @@ impl Acme {
             }
         }
         kept.set_placing()?;
-        order.plugin_meta.checkpoint().await?;
+        kept.save().await?;
         let answer = self.new_order(request, until).await.inspect_err(|failure| {
             // Nothing was placed, so the next call need not search for the order.
             if failure.leaves_nothing() {
@@ -86,7 +86,7 @@ impl Acme {
             return Ok(None);
         }
         kept.set_order(&url)?;
-        order.plugin_meta.checkpoint().await?;
+        kept.save().await?;
         Ok(Some(Seen { url, state, retry_after: answer.retry_after }))
     }
 

@@ -41,7 +41,8 @@ impl Acme {
         }
     }
 
-    /// Converts a failure to the outcome of an order. If the failure ends the order, also cleans up.
+    /// Converts a failure to the outcome of an order. If the failure ends the order, also cleans up. A refused checkpoint
+    /// does not end it: the proofs and the records may be those of another worker now.
     pub(crate) async fn failed(
         &self,
         order: &CertificateOrder,
@@ -49,6 +50,9 @@ impl Acme {
         failure: Failure,
         until: Instant,
     ) -> Result<OrderOutcome, CertificateError> {
+        if let Failure::Unsaved(error) = failure {
+            return Err(error);
+        }
         match failure.into_outcome(true) {
             Ok(outcome) => self.settled(order, url, outcome, until).await,
             Err(error) if error.effect() == Effect::None => {

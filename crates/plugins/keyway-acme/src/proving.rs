@@ -55,7 +55,7 @@ impl Acme {
         if proofs.len() > known {
             // The proofs are recorded before they are shown, so that they are removed even after a kill.
             kept.set_proofs(&proofs)?;
-            order.plugin_meta.checkpoint().await?;
+            kept.save().await?;
         }
         let was_visible: Vec<_> = proofs.iter().map(|shown| shown.is_visible).collect();
         let delay = match self.shown(kept, &mut proofs, until).await? {
@@ -206,8 +206,8 @@ impl Acme {
         self.removed(&mut kept.proofs(), except, until, |left| kept.set_proofs(left)).await
     }
 
-    /// Removes proofs and takes them out of their list, except the proofs for the authorizations in `except`. Passes the
-    /// list to `note` after each removal. A call that has little time left ends with an error after some of the
+    /// Removes proofs and takes them out of their list, except the proofs for the authorizations in `except`. Passes
+    /// the list to `note` after each removal. A call that has little time left ends with an error after some of the
     /// removals, so that the next call continues.
     pub(crate) async fn removed(
         &self,

@@ -1,7 +1,10 @@
 //! Tests orders after a kill.
 
+use std::sync::Arc;
+
 use keyway_certificates::{
-    CertificateAuthority as _, IntendedCall, ObjectRef, OrderOutcome, Reconciled, RetryMethod,
+    CertificateAuthority as _, CertificateError, Checkpoint, IntendedCall, JsonObject, ObjectRef,
+    OrderOutcome, PluginMeta, Reconciled, RetryMethod, async_trait,
 };
 use pollster::block_on;
 
@@ -112,4 +115,39 @@ fn a_finished_order_leaves_no_records_but_its_account() {
     certified(&desk.open(), &TestOrder::new("order", &["door.example.com"]));
     let all = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
     assert_eq!(all.entries.len(), 1);
+}
+
+/// Refuses checkpoints, as a host does after another worker took over the order.
+#[derive(Debug)]
+struct TakenOver;
+
+#[async_trait]
+impl Checkpoint for TakenOver {
+    async fn save(&self, _: &JsonObject) -> Result<(), CertificateError> {
+        Err(CertificateError::refused("Please try again later.", "another worker took over the order"))
+    }
+}
+
+#[test]
+fn a_worker_that_lost_its_claim_leaves_the_order_to_its_successor() {
+    let desk = Desk::new();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    desk.server.set(|settings| settings.hidden_for = Some(std::time::Duration::from_secs(60)));
+    block_on(desk.open().issue(&order.order)).unwrap();
+    // The other worker stopped before its checkpoint, and knows of no proof.
+    let mut values = order.order.plugin_meta.snapshot();
+    values.remove("proofs");
+    let mut other = order.after_kill();
+    other.plugin_meta = PluginMeta::new(values, Arc::new(TakenOver));
+    for call in ["check", "cancel"] {
+        let answer = match call {
+            "check" => block_on(desk.open().check(&other)),
+            _ => block_on(desk.open().cancel(&other)),
+        };
+        assert!(matches!(answer, Err(CertificateError::Refused { .. })), "{call}: {answer:?}");
+        let records = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
+        assert_eq!((desk.server.proofs().len(), records.entries.len()), (1, 3), "{call}");
+    }
+    certified(&desk.open(), &order);
+    assert_eq!((desk.server.proofs().len(), desk.server.finalizations()), (0, vec![1]));
 }
