@@ -17,6 +17,9 @@ const CANCELING: &str = "canceling";
 /// The field that is set when the order was canceled.
 const CANCELED: &str = "canceled";
 
+/// The field with the number of calls whose clean-up failed.
+const FAILED_CLEANUPS: &str = "failed_cleanups";
+
 /// An authorization whose proof is shown, or will be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShownProof {
@@ -76,6 +79,14 @@ impl Kept<'_> {
     /// Makes a checkpoint of the plugin's data.
     pub(crate) async fn save(self) -> Result<(), Failure> {
         self.0.checkpoint().await.map_err(Failure::Unsaved)
+    }
+
+    /// Counts a call whose clean-up failed. Returns the number of these calls.
+    pub(crate) fn count_failed_cleanup(self) -> Result<u32, CertificateError> {
+        let before = self.0.text(FAILED_CLEANUPS).and_then(|text| text.expose().parse::<u32>().ok());
+        let count = before.unwrap_or_default().saturating_add(1);
+        self.0.set(FAILED_CLEANUPS, count.to_string())?;
+        Ok(count)
     }
 
     pub(crate) fn proofs(self) -> Vec<ShownProof> {

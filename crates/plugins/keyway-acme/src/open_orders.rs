@@ -109,13 +109,15 @@ impl Acme {
     /// The server may still check an authorization that another open order uses, too. Then the proof stays, and the
     /// other order inherits it in the same commit that removes this order's record. If the certificate was made, all
     /// authorizations are valid, so no other order needs their proofs.
+    ///
+    /// Returns `false` if the call has little time left, and the next call has to continue.
     pub(crate) async fn release(
         &self,
         order: &CertificateOrder,
         url: &str,
         is_made: bool,
         until: Instant,
-    ) -> Result<(), CertificateError> {
+    ) -> Result<bool, CertificateError> {
         let kept = Kept(&order.plugin_meta);
         let (id, claim) = (self.order_key(order.id.as_str()), self.records.key(Kind::Claim, url.as_bytes()));
         for _ in 0..MAX_ATTEMPTS {
@@ -125,16 +127,20 @@ impl Acme {
             let needs_others = has_proofs && !is_made;
             let mut others = if needs_others { self.others(&order.id).await? } else { Vec::new() };
             let used = others.iter().flat_map(|(other, _)| other.authorizations.iter().cloned()).collect();
-            self.proofs_removed(order, &used, until).await?;
+            if !self.proofs_removed(order, &used, until).await? {
+                return Ok(false);
+            }
             let mut proofs = kept.proofs();
             if let Some((own, revision)) = &mut own {
                 let before = own.inherited.len();
                 let removed = self.removed(&mut own.inherited, &used, until, |_| Ok(())).await;
-                if removed.is_err() && own.inherited.len() < before {
+                if !matches!(removed, Ok(true)) && own.inherited.len() < before {
                     let expected = Expectation::Revision(*revision);
                     self.records.put(&[(&id, &own.encode()?, expected)]).await?;
                 }
-                removed?;
+                if !removed? {
+                    return Ok(false);
+                }
                 proofs.extend(own.inherited.clone());
             }
             let mut heirs = BTreeSet::new();
@@ -156,7 +162,8 @@ impl Acme {
             let heirs = heirs.collect::<Result<Vec<_>, CertificateError>>()?;
             let heirs: Vec<_> = heirs.iter().map(|(key, heir, at)| (&key[..], &heir[..], *at)).collect();
             if self.records.commit(batch, &heirs).await? {
-                return kept.set_proofs(&[]);
+                kept.set_proofs(&[])?;
+                return Ok(true);
             }
         }
         Err(CertificateError::Unavailable {
@@ -164,6 +171,13 @@ impl Acme {
             retry_after: None,
             source: None,
         })
+    }
+
+    /// Removes the claim and the record of an order that has ended, and forgets the proofs that are left.
+    pub(crate) async fn abandon(&self, order: &CertificateOrder, url: &str) -> Result<(), CertificateError> {
+        let (id, claim) = (self.order_key(order.id.as_str()), self.records.key(Kind::Claim, url.as_bytes()));
+        let batch = Batch::new().delete(id, Expectation::Any).delete(claim, Expectation::Any);
+        self.records.commit(batch, &[]).await.map(drop)
     }
 
     fn order_key(&self, id: &str) -> Vec<u8> {

@@ -14,9 +14,17 @@ use crate::certificate;
 use crate::client::document;
 use crate::documents::{Authorization, OrderState, OrderStatus};
 use crate::failure::Failure;
+use crate::kept::Kept;
 use crate::order_request::{AcmeRequest, Readiness, read};
 use crate::placement::Seen;
 use crate::problem::{ProblemDocument, ProblemKind};
+use crate::proving::CONTINUES;
+
+const CLEANED_UP: &str = "The order has ended, and is being cleaned up.";
+/// The number of failed clean-ups after which a certificate is handed out, although proofs are left.
+const MAX_CLEANUPS: u32 = 10;
+/// The longest delay between the clean-ups for which a certificate waits.
+const CLEANUP_DELAY: Duration = Duration::from_secs(60);
 
 /// Makes the outcome of an order that must wait for the server.
 pub(crate) fn waiting(message: &str, retry_after: Option<Duration>) -> OrderOutcome {
@@ -41,8 +49,8 @@ impl Acme {
         }
     }
 
-    /// Converts a failure to the outcome of an order. If the failure ends the order, also cleans up. A refused checkpoint
-    /// does not end it: the proofs and the records may be those of another worker now.
+    /// Converts a failure to the outcome of an order. If the failure ends the order, also cleans up. A refused
+    /// checkpoint does not end it: the proofs and the records may be those of another worker now.
     pub(crate) async fn failed(
         &self,
         order: &CertificateOrder,
@@ -78,7 +86,9 @@ impl Acme {
         }
     }
 
-    /// Cleans up after an order that has ended. If the clean-up fails for now, the order waits for it.
+    /// Cleans up after an order that has ended. If the clean-up fails for now, the order waits for it. A certificate
+    /// also waits if the clean-up fails for another reason, because an operator may repair it, but not for ever
+    /// (decision H357).
     pub(crate) async fn settled(
         &self,
         order: &CertificateOrder,
@@ -90,12 +100,27 @@ impl Acme {
             return Ok(outcome);
         }
         let is_made = matches!(outcome, OrderOutcome::Generated(_));
-        match self.release(order, url, is_made, until).await {
-            Ok(()) => Ok(outcome),
-            Err(CertificateError::Unavailable { retry_after, .. }) => {
-                Ok(waiting("The order has ended, and is being cleaned up.", retry_after))
+        match (self.release(order, url, is_made, until).await, outcome) {
+            (Ok(true), outcome) => Ok(outcome),
+            (Ok(false), _) => Ok(waiting(CLEANED_UP, Some(CONTINUES))),
+            (Err(error), OrderOutcome::Generated(issued)) => {
+                let failed = Kept(&order.plugin_meta).count_failed_cleanup().unwrap_or(MAX_CLEANUPS);
+                if failed < MAX_CLEANUPS {
+                    let named = match error {
+                        CertificateError::Unavailable { retry_after, .. } => retry_after,
+                        _ => None,
+                    };
+                    let delay = named.unwrap_or(CLEANUP_DELAY).min(CLEANUP_DELAY);
+                    return Ok(waiting(CLEANED_UP, Some(delay)));
+                }
+                // If the records stay too, the certificate is still more important.
+                let _ = self.abandon(order, url).await;
+                Ok(issued.with_message("Some proofs of the names could not be removed.").into())
             }
-            Err(error) => Err(error),
+            (Err(CertificateError::Unavailable { retry_after, .. }), _) => {
+                Ok(waiting(CLEANED_UP, retry_after))
+            }
+            (Err(error), _) => Err(error),
         }
     }
 
@@ -124,7 +149,9 @@ impl Acme {
                     return Ok(waiting("The certificate is being made.", seen.retry_after));
                 }
                 OrderStatus::Ready => {
-                    self.proofs_removed(order, &BTreeSet::new(), until).await?;
+                    if !self.proofs_removed(order, &BTreeSet::new(), until).await? {
+                        return Ok(waiting("The names are proved.", Some(CONTINUES)));
+                    }
                     seen = self.finalized(order, seen, until).await?;
                     is_finalized = true;
                 }

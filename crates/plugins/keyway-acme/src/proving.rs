@@ -17,7 +17,7 @@ use crate::responder::Visibility;
 
 const CHECKED: &str = "The certificate authority checks the names.";
 /// The delay before the call that continues the work for which a call had no time left.
-const CONTINUES: Duration = Duration::from_secs(1);
+pub(crate) const CONTINUES: Duration = Duration::from_secs(1);
 
 impl Acme {
     /// Shows the proofs that an order needs, and tells the server to check them. Returns `None` if no name is left to
@@ -196,26 +196,27 @@ impl Acme {
     }
 
     /// Removes the proofs of an order, except the proofs for the authorizations in `except`, which stay in its data.
+    /// Returns `false` if the call has little time left, and the next call has to continue.
     pub(crate) async fn proofs_removed(
         &self,
         order: &CertificateOrder,
         except: &BTreeSet<String>,
         until: Instant,
-    ) -> Result<(), CertificateError> {
+    ) -> Result<bool, CertificateError> {
         let kept = Kept(&order.plugin_meta);
         self.removed(&mut kept.proofs(), except, until, |left| kept.set_proofs(left)).await
     }
 
     /// Removes proofs and takes them out of their list, except the proofs for the authorizations in `except`. Passes
-    /// the list to `note` after each removal. A call that has little time left ends with an error after some of the
-    /// removals, so that the next call continues.
+    /// the list to `note` after each removal. Returns `false` if the call has little time left, and the next call has
+    /// to continue.
     pub(crate) async fn removed(
         &self,
         proofs: &mut Vec<ShownProof>,
         except: &BTreeSet<String>,
         until: Instant,
         mut note: impl FnMut(&[ShownProof]) -> Result<(), CertificateError> + Send,
-    ) -> Result<(), CertificateError> {
+    ) -> Result<bool, CertificateError> {
         let is_gone = |shown: &ShownProof| !except.contains(&shown.authorization);
         while let Some(at) = proofs.iter().position(is_gone) {
             if let Some((proof, _)) = &proofs[at].proof {
@@ -224,15 +225,10 @@ impl Acme {
             proofs.remove(at);
             note(proofs)?;
             if self.is_late(until) && proofs.iter().any(is_gone) {
-                let what = "the responder, which used up the time of this call,";
-                return Err(CertificateError::Unavailable {
-                    what,
-                    retry_after: Some(CONTINUES),
-                    source: None,
-                });
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -47,6 +47,8 @@ pub struct DoubleSettings {
     pub external_account: Option<ExternalAccount>,
     /// Whether the responder fails.
     pub responder_fails: bool,
+    /// The operation of the responder, `put` or `remove`, that fails until an operator repairs it.
+    pub broken: Option<String>,
     /// The delay after which the next proof becomes visible, as the responder reports it.
     pub hidden_for: Option<Duration>,
 }
@@ -72,6 +74,7 @@ impl Default for DoubleSettings {
             refuses_proofs: false,
             external_account: None,
             responder_fails: false,
+            broken: None,
             hidden_for: None,
         }
     }
