@@ -33,12 +33,9 @@ impl Acme {
         } else {
             match self.withdrawn(order, &url, until).await {
                 Ok(Some(outcome)) => return Ok(outcome),
-                Ok(None) => OrderOutcome::Canceled(CANCELED.into()),
-                Err(failure) => match self.failed(order, &url, failure, until).await? {
-                    // An order that the server no longer has counts as canceled.
-                    OrderOutcome::InvalidOperation(_) => OrderOutcome::Canceled(CANCELED.into()),
-                    later => return Ok(later),
-                },
+                // An order that the server no longer has counts as canceled.
+                Ok(None) | Err(Failure::Unread(_)) => OrderOutcome::Canceled(CANCELED.into()),
+                Err(failure) => return self.failed(order, &url, failure, until).await,
             }
         };
         kept.set_canceled()?;

@@ -26,6 +26,9 @@ pub(crate) enum Failure {
     /// The server refused the request.
     #[error(transparent)]
     Problem(#[from] Problem),
+    /// The server refused to show an object. Its copy may be outdated, so the object may exist.
+    #[error(transparent)]
+    Unread(Problem),
     /// The server's answer does not follow RFC 8555.
     #[error("the ACME server does not keep to RFC 8555: {0}")]
     Protocol(&'static str),
@@ -45,6 +48,15 @@ impl From<AccountKeyError> for Failure {
 }
 
 impl Failure {
+    /// Converts the failure of a read. A refusal because of the account stays as it is, because it also holds for every
+    /// other request.
+    pub(crate) fn of_read(self) -> Self {
+        match self {
+            Self::Problem(problem) if !problem.kind.is_of_account() => Self::Unread(problem),
+            other => other,
+        }
+    }
+
     /// Tells whether the server refused for this reason.
     pub(crate) fn is(&self, kind: &ProblemKind) -> bool {
         matches!(self, Self::Problem(problem) if problem.kind == *kind)
@@ -52,7 +64,7 @@ impl Failure {
 
     /// Tells whether the ACME server, or a server in its place, refused the request.
     pub(crate) const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Problem(_) | Self::Foreign { .. })
+        matches!(self, Self::Problem(_) | Self::Unread(_) | Self::Foreign { .. })
     }
 
     /// Tells whether the request certainly had no effect at the server.
@@ -71,7 +83,7 @@ impl Failure {
             }
             Self::Protocol(what) => CertificateError::system("understand its ACME server", what),
             Self::Unsaved(error) | Self::Other(error) => error,
-            Self::Problem(problem) => match problem.kind {
+            Self::Problem(problem) | Self::Unread(problem) => match problem.kind {
                 ProblemKind::AccountDoesNotExist => CertificateError::not_ready(
                     "the account at the ACME server",
                     format!(
@@ -89,8 +101,8 @@ impl Failure {
 
     /// Converts the failure to the outcome or the error of a call for an order. `is_placed` tells whether the server
     /// has the order. If so, and a request got no answer or a system of the host is unavailable, the order waits and is
-    /// checked again later. If another server answered, the authority is unavailable, and the host limits the number of
-    /// attempts (decisions B7 and H305).
+    /// checked again later. If another server answered, or the server did not show an object, the authority is
+    /// unavailable, and the host limits the number of attempts (decisions B7, H305 and H358).
     pub(crate) fn into_outcome(self, is_placed: bool) -> Result<OrderOutcome, CertificateError> {
         let later = |retry_after: Option<Duration>| {
             let waiting = Waiting::new(UNREACHED);
@@ -107,6 +119,7 @@ impl Failure {
             | Self::Other(CertificateError::Unavailable { retry_after, .. }) => {
                 OrderOutcome::CaUnavailable(later(retry_after))
             }
+            Self::Unread(_) => OrderOutcome::CaUnavailable(later(None)),
             Self::Problem(problem) => match problem.kind {
                 ProblemKind::UserActionRequired => {
                     OrderOutcome::ClientDataIssue(Waiting::new(problem.client_message()))

@@ -170,7 +170,7 @@ impl Acme {
 
     /// Reads an order.
     pub(crate) async fn seen(&self, url: String, until: Instant) -> Result<Seen, Failure> {
-        let answer = self.post(&url, None, until).await?;
+        let answer = self.read(&url, until).await?;
         Ok(Seen { state: document(&answer, "an order")?, retry_after: answer.retry_after, url })
     }
 

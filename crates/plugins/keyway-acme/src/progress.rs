@@ -189,7 +189,7 @@ impl Acme {
     async fn downloaded(&self, state: &OrderState, until: Instant) -> Result<IssuedCertificate, Failure> {
         let url =
             state.certificate.as_deref().ok_or(Failure::Protocol("a valid order has no certificate"))?;
-        let chain = String::from_utf8(self.post(url, None, until).await?.body);
+        let chain = String::from_utf8(self.read(url, until).await?.body);
         let chain = chain.map_err(|_| Failure::Protocol("a certificate is not PEM"))?;
         certificate::split(&chain)
     }
@@ -202,7 +202,7 @@ impl Acme {
             if reasons.len() > 3 || self.is_late(until) {
                 break;
             }
-            if let Ok(answer) = self.post(url, None, until).await {
+            if let Ok(answer) = self.read(url, until).await {
                 let authorization: Authorization = document(&answer, "an authorization")?;
                 reasons.extend(authorization.fault());
             }

@@ -41,8 +41,7 @@ impl Acme {
             if proofs.iter().any(|shown| shown.authorization == *url) {
                 continue;
             }
-            let authorization: Authorization =
-                document(&self.post(url, None, until).await?, "an authorization")?;
+            let authorization: Authorization = document(&self.read(url, until).await?, "an authorization")?;
             match self.needed(&names, &authorization, url, until).await? {
                 Needed::Proof(shown) => proofs.push(shown),
                 Needed::Refused(reason) => return Ok(Some(OrderOutcome::InvalidOperation(reason.into()))),
@@ -176,7 +175,7 @@ impl Acme {
                 // Some servers refuse a challenge that is not pending any more. Then an earlier call had its effect, and
                 // its answer was lost.
                 Err(refusal) if refusal.is_refusal() => {
-                    let answer = self.post(&url, None, until).await?;
+                    let answer = self.read(&url, until).await?;
                     let challenge: Challenge = document(&answer, "a challenge")?;
                     if challenge.status == ChallengeStatus::Pending {
                         return Err(refusal);

@@ -41,6 +41,10 @@ impl Shared {
         if locked(&self.settings).unheard.as_deref() == Some(operation) {
             return (operation.to_owned(), Reply::text(500, String::new()));
         }
+        if locked(&self.settings).refused.take_if(|refused| refused == operation).is_some() {
+            let reply = Reply::problem(404, "malformed", "It is not found here.");
+            return (operation.to_owned(), reply);
+        }
         let Some(account) = signed.account else {
             let reply = match operation {
                 "newAccount" => self.new_account(&signed),

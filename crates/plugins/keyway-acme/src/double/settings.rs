@@ -22,6 +22,9 @@ pub struct DoubleSettings {
     pub lost: Option<String>,
     /// An operation whose next request is lost before its effect.
     pub unheard: Option<String>,
+    /// An operation whose next request is refused with status 404 and a problem of ACME, as an outdated copy of the
+    /// server would.
+    pub refused: Option<String>,
     /// An operation that a gateway answers in place of the server, with a page of HTML, and the status of its answers.
     pub gateway: Option<(String, u16)>,
     /// The number of reads, from now on, that show a finalized order as ready, as an outdated copy would.
@@ -62,6 +65,7 @@ impl Default for DoubleSettings {
             slow: None,
             lost: None,
             unheard: None,
+            refused: None,
             gateway: None,
             stale_looks: 0,
             lists_orders: true,

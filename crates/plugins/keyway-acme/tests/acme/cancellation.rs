@@ -120,3 +120,19 @@ fn a_certificate_that_came_first_is_not_lost_if_proofs_cannot_be_removed() {
     let outcome = block_on(acme.check(&killed)).unwrap();
     assert!(matches!(outcome, OrderOutcome::Generated(_)), "{outcome:?}");
 }
+
+#[test]
+fn an_order_that_the_server_does_not_have_any_more_is_canceled() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    block_on(acme.issue(&order.order)).unwrap();
+    let refuses = || desk.server.set(|settings| settings.refused = Some("order".into()));
+    refuses();
+    let question = IntendedCall::Cancel(order.order.clone()).into();
+    assert_eq!(block_on(acme.reconcile(&question)).unwrap(), Reconciled::Destroyed);
+    refuses();
+    let outcome = block_on(acme.cancel(&order.order)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::Canceled(_)), "{outcome:?}");
+    assert_eq!(desk.server.proofs(), []);
+}
