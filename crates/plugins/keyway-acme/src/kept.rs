@@ -26,6 +26,9 @@ pub(crate) struct ShownProof {
     pub(crate) authorization: String,
     /// The proof, and the URL of its challenge. `None` if the name was proved before.
     pub(crate) proof: Option<(Proof, String)>,
+    /// The thumbprint of the account key that the proof was made with.
+    #[serde(default)]
+    pub(crate) key: String,
     /// True if the responder said that the proof can be seen.
     #[serde(default)]
     pub(crate) is_visible: bool,

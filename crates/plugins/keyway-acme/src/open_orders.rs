@@ -218,8 +218,8 @@ mod tests {
             names in prop::collection::vec((".*", ".*", ".*"), 0..3),
         ) {
             let inherited = |(authorization, name, value)| ShownProof {
-                authorization, proof: Some((Proof::Txt { name, value }, "challenge".into())), is_visible: true,
-                is_announced: true,
+                authorization, proof: Some((Proof::Txt { name, value }, "challenge".into())),
+                key: "thumbprint".into(), is_visible: true, is_announced: true,
             };
             let inherited = names.into_iter().map(inherited).collect();
             let order = OpenOrder { id, url, authorizations, inherited };

@@ -3,15 +3,18 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use keyway_certificates::{CertificateError, CertificateOrder, OrderOutcome, Waiting};
+use keyway_certificates::{CertificateError, CertificateOrder, OrderOutcome};
 use serde_json::json;
 
+use crate::account::Account;
+use crate::account_key::AccountKey;
 use crate::acme::Acme;
 use crate::client::document;
 use crate::documents::{Authorization, AuthorizationStatus, Challenge, ChallengeStatus, Identifier};
 use crate::failure::Failure;
 use crate::kept::{Kept, ShownProof};
 use crate::placement::Seen;
+use crate::progress::waiting;
 use crate::proof::{choose, proof};
 use crate::responder::Visibility;
 
@@ -32,6 +35,14 @@ impl Acme {
     ) -> Result<Option<OrderOutcome>, Failure> {
         let kept = Kept(&order.plugin_meta);
         let names = self.request(order)?.names;
+        let account = self.account(until).await?;
+        // The server checks a proof with the key that the account has when the server is told of the proof.
+        let key = account.key.thumbprint();
+        let is_good = |shown: &ShownProof| shown.is_announced || shown.key == key;
+        let good = kept.proofs().into_iter().filter(is_good).map(|shown| shown.authorization).collect();
+        if !self.proofs_removed(order, &good, until).await? {
+            return Ok(Some(waiting(CHECKED, Some(CONTINUES))));
+        }
         let mut proofs = kept.proofs();
         let known = proofs.len();
         for url in &seen.state.authorizations {
@@ -42,7 +53,7 @@ impl Acme {
                 continue;
             }
             let authorization: Authorization = document(&self.read(url, until).await?, "an authorization")?;
-            match self.needed(&names, &authorization, url, until).await? {
+            match self.needed(&names, &authorization, url, &account.key)? {
                 Needed::Proof(shown) => proofs.push(shown),
                 Needed::Refused(reason) => return Ok(Some(OrderOutcome::InvalidOperation(reason.into()))),
             }
@@ -59,20 +70,18 @@ impl Acme {
         let was_visible: Vec<_> = proofs.iter().map(|shown| shown.is_visible).collect();
         let delay = match self.shown(kept, &mut proofs, until).await? {
             Some(delay) => Some(delay),
-            None => self.announced(kept, &mut proofs, &was_visible, until).await?,
+            None => self.announced(kept, &mut proofs, &was_visible, &account, until).await?,
         };
         let delay = if is_complete { delay.or(seen.retry_after) } else { Some(CONTINUES) };
-        let waiting = Waiting::new(CHECKED);
-        let waiting = delay.map_or(waiting.clone(), |delay| waiting.retry_after(delay));
-        Ok(Some(OrderOutcome::WaitingForCa(waiting)))
+        Ok(Some(waiting(CHECKED, delay)))
     }
 
-    async fn needed(
+    fn needed(
         &self,
         names: &[Identifier],
         authorization: &Authorization,
         url: &str,
-        until: Instant,
+        key: &AccountKey,
     ) -> Result<Needed, Failure> {
         match authorization.status {
             AuthorizationStatus::Valid => {
@@ -80,6 +89,7 @@ impl Acme {
                 return Ok(Needed::Proof(ShownProof {
                     authorization,
                     proof: None,
+                    key: String::new(),
                     is_visible: true,
                     is_announced: true,
                 }));
@@ -103,10 +113,11 @@ impl Acme {
             let reason = "The certificate authority offers no proof that this service is configured for.";
             return Ok(Needed::Refused(reason.to_owned()));
         };
-        let proof = proof(kind, name, &challenge.token, &self.account(until).await?.key)?;
+        let proof = proof(kind, name, &challenge.token, key)?;
         let is_announced = challenge.status != ChallengeStatus::Pending;
         let (authorization, proof) = (url.to_owned(), Some((proof, challenge.url.clone())));
-        Ok(Needed::Proof(ShownProof { authorization, proof, is_visible: false, is_announced }))
+        let key = key.thumbprint();
+        Ok(Needed::Proof(ShownProof { authorization, proof, key, is_visible: false, is_announced }))
     }
 
     /// Shows the proofs that could not be seen yet. Returns the delay before the next call, or `None` if all proofs can
@@ -151,12 +162,13 @@ impl Acme {
     }
 
     /// Tells the server to check the proofs. Returns the delay before the next call, as the server or the responder
-    /// requests it. `was_visible` tells which proofs an earlier call has shown.
+    /// requests it. `was_visible` tells which proofs an earlier call has shown. `account` has the key of the proofs.
     async fn announced(
         &self,
         kept: Kept<'_>,
         proofs: &mut [ShownProof],
         was_visible: &[bool],
+        account: &Account,
         until: Instant,
     ) -> Result<Option<Duration>, Failure> {
         let mut longest = None;
@@ -171,14 +183,16 @@ impl Acme {
                 longest = longest.max(Some(delay));
                 continue;
             }
-            let answer = match self.post(&url, Some(&json!({})), until).await {
-                // Some servers refuse a challenge that is not pending any more. Then an earlier call had its effect, and
-                // its answer was lost.
+            let answer = match self.client.post(&url, account.credentials(), Some(&json!({})), until) {
+                // Some servers refuse a challenge that is not pending any more. Then an earlier call had its effect,
+                // and its answer was lost.
                 Err(refusal) if refusal.is_refusal() => {
                     let answer = self.read(&url, until).await?;
                     let challenge: Challenge = document(&answer, "a challenge")?;
                     if challenge.status == ChallengeStatus::Pending {
-                        return Err(refusal);
+                        // If the key was changed during this call, the next call makes the proofs again.
+                        let is_outdated = self.account(until).await?.key.thumbprint() != proofs[at].key;
+                        return if is_outdated { Ok(Some(CONTINUES)) } else { Err(refusal) };
                     }
                     answer
                 }
