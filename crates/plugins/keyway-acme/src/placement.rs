@@ -69,6 +69,8 @@ impl Acme {
         if kept.is_placing() {
             // An earlier call may have placed the order, and lost the answer.
             if let Some(seen) = self.found(order, &request.names, until).await? {
+                // The order may end in this call, and its record with it.
+                kept.save().await?;
                 return Ok(Some(seen));
             }
         }

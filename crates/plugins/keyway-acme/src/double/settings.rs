@@ -27,8 +27,12 @@ pub struct DoubleSettings {
     pub refused: Option<String>,
     /// An operation that a gateway answers in place of the server, with a page of HTML, and the status of its answers.
     pub gateway: Option<(String, u16)>,
+    /// An operation whose next answer, after its effect, is replaced by a gateway with a page of HTML.
+    pub replaced: Option<String>,
     /// The number of reads, from now on, that show a finalized order as ready, as an outdated copy would.
     pub stale_looks: u32,
+    /// Whether the answer to a finalization has the certificate. By default, it says that the order is being processed.
+    pub finalizes_at_once: bool,
     /// Whether accounts have a list of their orders.
     pub lists_orders: bool,
     /// Whether the server offers renewal information.
@@ -67,7 +71,9 @@ impl Default for DoubleSettings {
             unheard: None,
             refused: None,
             gateway: None,
+            replaced: None,
             stale_looks: 0,
+            finalizes_at_once: false,
             lists_orders: true,
             has_renewal_information: true,
             refuses_replacements: false,

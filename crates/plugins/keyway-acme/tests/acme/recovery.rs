@@ -151,3 +151,25 @@ fn a_worker_that_lost_its_claim_leaves_the_order_to_its_successor() {
     certified(&desk.open(), &order);
     assert_eq!((desk.server.proofs().len(), desk.server.finalizations()), (0, vec![1]));
 }
+
+#[test]
+fn an_order_that_was_found_is_known_before_it_ends() {
+    let desk = Desk::new();
+    desk.server.set(|settings| {
+        (settings.shares_authorizations, settings.finalizes_at_once) = (true, true);
+    });
+    // The names are proved, so the lost order is ready when it is found, and ends in the same call.
+    certified(&desk.open(), &TestOrder::new("before", &["door.example.com"]));
+    let order = TestOrder::new("order", &["door.example.com"]);
+    killed_in_new_order(&desk, &order);
+    let outcome = block_on(desk.open().issue(&order.order)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::Generated(_)), "{outcome:?}");
+
+    // The host is killed before it stores the answer.
+    let killed = order.after_kill();
+    assert_eq!(told(&desk, &killed), Reconciled::Made(ObjectRef::Order(order.order.id.clone())));
+    let outcome = block_on(desk.open().check(&killed)).unwrap();
+    let OrderOutcome::Generated(issued) = outcome else { panic!("{outcome:?}") };
+    order.is_answered_by(&issued);
+    assert_eq!(desk.server.finalizations(), [1, 1]);
+}
