@@ -173,3 +173,33 @@ fn an_order_that_was_found_is_known_before_it_ends() {
     order.is_answered_by(&issued);
     assert_eq!(desk.server.finalizations(), [1, 1]);
 }
+
+#[test]
+fn an_order_without_an_answer_is_not_placed_again_without_its_replacement() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let replaced = certified(&acme, &TestOrder::new("before", &["door.example.com"])).certificate;
+    let fields = serde_json::json!({ "replaces": replaced.as_str() });
+    let order = TestOrder::with("order", &["door.example.com"], &fields);
+    desk.server.set(|settings| settings.replaced = Some("newOrder".into()));
+    let outcome = block_on(acme.issue(&order.order)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::CaUnavailable(_)), "{outcome:?}");
+    certified(&acme, &order);
+    assert_eq!((desk.server.finalizations(), desk.server.replacements()), (vec![1, 1], 1));
+}
+
+#[test]
+fn an_order_of_an_earlier_call_is_found_after_a_refusal() {
+    let desk = Desk::new();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    killed_in_new_order(&desk, &order);
+    // The second call does not find the order, and its own one is refused.
+    desk.server.set(|settings| {
+        (settings.lists_orders, settings.gateway) = (false, Some(("newOrder".into(), 429)));
+    });
+    let outcome = block_on(desk.open().issue(&order.order)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::CaUnavailable(_)), "{outcome:?}");
+    desk.server.set(|settings| (settings.lists_orders, settings.gateway) = (true, None));
+    certified(&desk.open(), &order);
+    assert_eq!(desk.server.finalizations(), [1]);
+}
