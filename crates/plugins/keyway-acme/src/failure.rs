@@ -110,7 +110,7 @@ impl Failure {
         };
         Ok(match self {
             Self::NoAnswer { .. } if is_placed => OrderOutcome::WaitingForCa(later(None)),
-            Self::NoAnswer { .. } => OrderOutcome::CaUnavailable(later(None)),
+            Self::NoAnswer { .. } | Self::Unread(_) => OrderOutcome::CaUnavailable(later(None)),
             Self::Other(CertificateError::Unavailable { retry_after, .. }) if is_placed => {
                 OrderOutcome::WaitingForCa(later(retry_after))
             }
@@ -119,7 +119,6 @@ impl Failure {
             | Self::Other(CertificateError::Unavailable { retry_after, .. }) => {
                 OrderOutcome::CaUnavailable(later(retry_after))
             }
-            Self::Unread(_) => OrderOutcome::CaUnavailable(later(None)),
             Self::Problem(problem) => match problem.kind {
                 ProblemKind::UserActionRequired => {
                     OrderOutcome::ClientDataIssue(Waiting::new(problem.client_message()))

@@ -126,14 +126,14 @@ impl Acme {
                 !kept.proofs().is_empty() || own.iter().any(|(own, _)| !own.inherited.is_empty());
             let needs_others = has_proofs && !is_made;
             let mut others = if needs_others { self.others(&order.id).await? } else { Vec::new() };
-            let used = others.iter().flat_map(|(other, _)| other.authorizations.iter().cloned()).collect();
-            if !self.proofs_removed(order, &used, until).await? {
+            let needed = others.iter().flat_map(|(other, _)| other.authorizations.iter().cloned()).collect();
+            if !self.proofs_removed(order, &needed, until).await? {
                 return Ok(false);
             }
             let mut proofs = kept.proofs();
             if let Some((own, revision)) = &mut own {
                 let before = own.inherited.len();
-                let removed = self.removed(&mut own.inherited, &used, until, |_| Ok(())).await;
+                let removed = self.removed(&mut own.inherited, &needed, until, |_| Ok(())).await;
                 if !matches!(removed, Ok(true)) && own.inherited.len() < before {
                     let expected = Expectation::Revision(*revision);
                     self.records.put(&[(&id, &own.encode()?, expected)]).await?;
