@@ -58,6 +58,11 @@ impl Acme {
         }
     }
 
+    /// Reads an object of an order.
+    pub(crate) async fn read(&self, url: &str, until: Instant) -> Result<Answer, Failure> {
+        self.post(url, None, until).await.map_err(Failure::of_read)
+    }
+
     /// Returns the account, and makes it if there is none.
     pub(crate) async fn account(&self, until: Instant) -> Result<Arc<Account>, Failure> {
         if let Some(account) = &*self.account.lock().unwrap_or_else(PoisonError::into_inner) {

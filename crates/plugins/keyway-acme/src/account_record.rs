@@ -19,7 +19,10 @@ pub(crate) struct AccountRecord {
 impl AccountRecord {
     pub(crate) fn encode(&self) -> Wiped<Vec<u8>> {
         // The capacity suffices for the whole record, because a buffer that grows leaves an unwiped copy behind.
-        let mut out = Wiped::new(Vec::with_capacity(4096));
+        // Each of the three parts has a few bytes of its own before it.
+        let pending = self.pending.as_ref().map_or(0, |key| key.len());
+        let parts = self.key.len() + self.url.as_ref().map_or(0, String::len) + pending;
+        let mut out = Wiped::new(Vec::with_capacity(parts + 64));
         out.push(SCHEMA);
         put_bytes(&mut out, &self.key);
         put_optional(&mut out, self.url.as_deref(), put_text);
@@ -45,6 +48,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_long_url_leaves_no_copy_of_the_key() {
+        let key = || Wiped::new(vec![7; 99]);
+        let record = AccountRecord { key: key(), url: Some("u".repeat(5000)), pending: Some(key()) };
+        let encoded = record.encode();
+        // A buffer that grows doubles its capacity.
+        assert!(encoded.capacity() < encoded.len() + 100, "{} of {}", encoded.len(), encoded.capacity());
+    }
 
     proptest! {
         #[test]

@@ -11,6 +11,8 @@ use crate::acme::Acme;
 use crate::documents::OrderStatus;
 use crate::failure::Failure;
 use crate::kept::Kept;
+use crate::progress::waiting;
+use crate::proving::CONTINUES;
 
 /// The message of a canceled order.
 const CANCELED: &str = "The order is canceled.";
@@ -31,16 +33,13 @@ impl Acme {
         } else {
             match self.withdrawn(order, &url, until).await {
                 Ok(Some(outcome)) => return Ok(outcome),
-                Ok(None) => OrderOutcome::Canceled(CANCELED.into()),
-                Err(failure) => match self.failed(order, &url, failure).await? {
-                    // An order that the server no longer has counts as canceled.
-                    OrderOutcome::InvalidOperation(_) => OrderOutcome::Canceled(CANCELED.into()),
-                    later => return Ok(later),
-                },
+                // An order that the server no longer has counts as canceled.
+                Ok(None) | Err(Failure::Unread(_)) => OrderOutcome::Canceled(CANCELED.into()),
+                Err(failure) => return self.failed(order, &url, failure, until).await,
             }
         };
         kept.set_canceled()?;
-        self.settled(order, &url, outcome).await
+        self.settled(order, &url, outcome, until).await
     }
 
     /// Withdraws an order that is open. If its certificate is being made or exists already, returns the outcome of the
@@ -56,17 +55,19 @@ impl Acme {
     ) -> Result<Option<OrderOutcome>, Failure> {
         // The checkpoint stores that the order is being canceled. Otherwise, after a kill, an order whose
         // authorizations are deactivated would look like one that the server refused.
-        order.plugin_meta.checkpoint().await?;
-        // The proofs do not wait for the server.
+        Kept(&order.plugin_meta).save().await?;
+        // The proofs do not wait for the server, and a certificate does not wait for the proofs.
         let others = self.authorizations_of_others(&order.id).await?;
-        self.proofs_removed(order, &others).await?;
+        let removed = self.proofs_removed(order, &others, until).await;
         let seen = self.seen(url.to_owned(), until).await?;
-        match seen.state.status {
-            OrderStatus::Invalid => return Ok(None),
-            OrderStatus::Pending | OrderStatus::Ready => {}
-            OrderStatus::Processing | OrderStatus::Valid => {
-                return Ok(Some(self.gone_on(order, seen, until).await?));
-            }
+        if matches!(seen.state.status, OrderStatus::Processing | OrderStatus::Valid) {
+            return Ok(Some(self.gone_on(order, seen, until).await?));
+        }
+        if !removed? {
+            return Ok(Some(waiting("The order is being canceled.", Some(CONTINUES))));
+        }
+        if seen.state.status == OrderStatus::Invalid {
+            return Ok(None);
         }
         for authorization in seen.state.authorizations.iter().filter(|url| !others.contains(*url)) {
             let payload = json!({ "status": "deactivated" });

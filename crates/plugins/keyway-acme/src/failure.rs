@@ -26,9 +26,16 @@ pub(crate) enum Failure {
     /// The server refused the request.
     #[error(transparent)]
     Problem(#[from] Problem),
+    /// The server refused to show an object. Its copy may be outdated, so the object may exist.
+    #[error(transparent)]
+    Unread(Problem),
     /// The server's answer does not follow RFC 8555.
     #[error("the ACME server does not keep to RFC 8555: {0}")]
     Protocol(&'static str),
+    /// The host did not store the plugin's data of the order, perhaps because another worker took over the order. The
+    /// call leaves out its effect, and does not end the order.
+    #[error(transparent)]
+    Unsaved(CertificateError),
     /// The host's storage, its responder or the system failed.
     #[error(transparent)]
     Other(#[from] CertificateError),
@@ -41,6 +48,15 @@ impl From<AccountKeyError> for Failure {
 }
 
 impl Failure {
+    /// Converts the failure of a read. A refusal because of the account stays as it is, because it also holds for every
+    /// other request.
+    pub(crate) fn of_read(self) -> Self {
+        match self {
+            Self::Problem(problem) if !problem.kind.is_of_account() => Self::Unread(problem),
+            other => other,
+        }
+    }
+
     /// Tells whether the server refused for this reason.
     pub(crate) fn is(&self, kind: &ProblemKind) -> bool {
         matches!(self, Self::Problem(problem) if problem.kind == *kind)
@@ -48,7 +64,7 @@ impl Failure {
 
     /// Tells whether the ACME server, or a server in its place, refused the request.
     pub(crate) const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Problem(_) | Self::Foreign { .. })
+        matches!(self, Self::Problem(_) | Self::Unread(_) | Self::Foreign { .. })
     }
 
     /// Tells whether the request certainly had no effect at the server.
@@ -66,8 +82,8 @@ impl Failure {
                 CertificateError::system("get an answer of its ACME server", reason)
             }
             Self::Protocol(what) => CertificateError::system("understand its ACME server", what),
-            Self::Other(error) => error,
-            Self::Problem(problem) => match problem.kind {
+            Self::Unsaved(error) | Self::Other(error) => error,
+            Self::Problem(problem) | Self::Unread(problem) => match problem.kind {
                 ProblemKind::AccountDoesNotExist => CertificateError::not_ready(
                     "the account at the ACME server",
                     format!(
@@ -85,8 +101,8 @@ impl Failure {
 
     /// Converts the failure to the outcome or the error of a call for an order. `is_placed` tells whether the server
     /// has the order. If so, and a request got no answer or a system of the host is unavailable, the order waits and is
-    /// checked again later. If another server answered, the authority is unavailable, and the host limits the number of
-    /// attempts (decisions B7 and H305).
+    /// checked again later. If another server answered, or the server did not show an object, the authority is
+    /// unavailable, and the host limits the number of attempts (decisions B7, H305 and H358).
     pub(crate) fn into_outcome(self, is_placed: bool) -> Result<OrderOutcome, CertificateError> {
         let later = |retry_after: Option<Duration>| {
             let waiting = Waiting::new(UNREACHED);
@@ -94,7 +110,7 @@ impl Failure {
         };
         Ok(match self {
             Self::NoAnswer { .. } if is_placed => OrderOutcome::WaitingForCa(later(None)),
-            Self::NoAnswer { .. } => OrderOutcome::CaUnavailable(later(None)),
+            Self::NoAnswer { .. } | Self::Unread(_) => OrderOutcome::CaUnavailable(later(None)),
             Self::Other(CertificateError::Unavailable { retry_after, .. }) if is_placed => {
                 OrderOutcome::WaitingForCa(later(retry_after))
             }
@@ -112,7 +128,7 @@ impl Failure {
                 | ProblemKind::Unauthorized => return Err(Self::Problem(problem).into_error()),
                 _ => OrderOutcome::InvalidOperation(problem.client_message().into()),
             },
-            Self::Protocol(_) | Self::Other(_) => return Err(self.into_error()),
+            Self::Protocol(_) | Self::Unsaved(_) | Self::Other(_) => return Err(self.into_error()),
         })
     }
 }

@@ -58,29 +58,34 @@ impl Http {
 
     /// Reads a page that needs no signature.
     pub(crate) fn get(&self, url: &str, until: Instant) -> Result<Answer, Failure> {
-        let time = self.time(until)?;
+        let time = self.time(url, until)?;
         self.answer(keyway_http::limited(self.agent.get(url), time).call())
     }
 
     /// Requests only the headers of a page.
     pub(crate) fn head(&self, url: &str, until: Instant) -> Result<Answer, Failure> {
-        let time = self.time(until)?;
+        let time = self.time(url, until)?;
         self.answer(keyway_http::limited(self.agent.head(url), time).call())
     }
 
     /// Sends a signed request.
     pub(crate) fn post(&self, url: &str, body: &str, until: Instant) -> Result<Answer, Failure> {
-        let time = self.time(until)?;
+        let time = self.time(url, until)?;
         let request = keyway_http::limited(self.agent.post(url), time);
         self.answer(request.content_type("application/jose+json").send(body))
     }
 
-    /// Returns the time that is left for the next request.
-    fn time(&self, until: Instant) -> Result<Duration, Failure> {
+    /// Returns the time that is left for the next request. The URL may come from the server, and must be protected like
+    /// that of the directory.
+    fn time(&self, url: &str, until: Instant) -> Result<Duration, Failure> {
+        let unavailable =
+            |reason: &str| Failure::Unavailable { retry_after: None, reason: reason.to_owned() };
+        if !keyway_http::is_protected(url) {
+            return Err(unavailable("it named an address that is no https URL, nor an http URL of loopback"));
+        }
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            let reason = "the time for one call is over".to_owned();
-            return Err(Failure::Unavailable { retry_after: None, reason });
+            return Err(unavailable("the time for one call is over"));
         }
         Ok(left.min(self.longest))
     }
@@ -147,6 +152,27 @@ mod tests {
         let http = Http::new(&configuration, Arc::new(keyway_core::SystemClock)).unwrap();
         let shown = format!("{http:?}");
         assert!(shown.starts_with("Http") && !shown.contains("n33dle"), "{shown}");
+    }
+
+    #[test]
+    fn an_address_of_the_server_is_protected_too() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let directory = serde_json::json!({ "directory": format!("http://127.0.0.1:{port}/") });
+        let configuration = AcmeConfiguration::read(&directory.into()).unwrap();
+        let http = Http::new(&configuration, Arc::new(keyway_core::SystemClock)).unwrap();
+        let until = Instant::now() + Duration::from_millis(500);
+        // The second address leads to the listener, but user information may make any address look like a loopback one.
+        for url in ["http://192.0.2.1/".to_owned(), format!("http://joe@127.0.0.1:{port}/")] {
+            for refused in [http.get(&url, until), http.head(&url, until), http.post(&url, "", until)] {
+                let Err(Failure::Unavailable { reason, .. }) = refused else { panic!("{refused:?}") };
+                assert!(reason.contains("https"), "{reason}");
+            }
+        }
+        assert!(listener.accept().is_err(), "a connection was made");
+        assert!(matches!(http.get(&configuration.directory, until), Err(Failure::NoAnswer { .. })));
+        assert!(listener.accept().is_ok());
     }
 
     #[test]

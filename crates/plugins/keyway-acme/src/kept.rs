@@ -3,6 +3,7 @@
 use keyway_certificates::{CertificateError, PluginMeta};
 use serde::{Deserialize, Serialize};
 
+use crate::failure::Failure;
 use crate::responder::Proof;
 
 /// The field with the URL of the order at the server.
@@ -16,12 +17,21 @@ const CANCELING: &str = "canceling";
 /// The field that is set when the order was canceled.
 const CANCELED: &str = "canceled";
 
+/// The field with the number of calls whose clean-up failed.
+const FAILED_CLEANUPS: &str = "failed_cleanups";
+
 /// An authorization whose proof is shown, or will be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ShownProof {
     pub(crate) authorization: String,
     /// The proof, and the URL of its challenge. `None` if the name was proved before.
     pub(crate) proof: Option<(Proof, String)>,
+    /// The thumbprint of the account key that the proof was made with.
+    #[serde(default)]
+    pub(crate) key: String,
+    /// True if the responder said that the proof can be seen.
+    #[serde(default)]
+    pub(crate) is_visible: bool,
     /// True if the server has been told to check the proof, or does not need to be told.
     pub(crate) is_announced: bool,
 }
@@ -67,6 +77,19 @@ impl Kept<'_> {
 
     pub(crate) fn set_canceled(self) -> Result<(), CertificateError> {
         Ok(self.0.set(CANCELED, "yes")?)
+    }
+
+    /// Makes a checkpoint of the plugin's data.
+    pub(crate) async fn save(self) -> Result<(), Failure> {
+        self.0.checkpoint().await.map_err(Failure::Unsaved)
+    }
+
+    /// Counts a call whose clean-up failed. Returns the number of these calls.
+    pub(crate) fn count_failed_cleanup(self) -> Result<u32, CertificateError> {
+        let before = self.0.text(FAILED_CLEANUPS).and_then(|text| text.expose().parse::<u32>().ok());
+        let count = before.unwrap_or_default().saturating_add(1);
+        self.0.set(FAILED_CLEANUPS, count.to_string())?;
+        Ok(count)
     }
 
     pub(crate) fn proofs(self) -> Vec<ShownProof> {

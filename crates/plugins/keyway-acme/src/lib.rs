@@ -74,11 +74,12 @@
 //!
 //! `issue` places the order and shows the proofs. `check` looks at the order, finalizes it, and downloads the chain.
 //! The proofs are removed before the finalization, and when an order ends in any other way. If a proof cannot be
-//! removed, the plugin tries again before the order continues. A cancel removes the proofs and deactivates the
-//! authorizations, except those that other open orders of the connection use: the last of these orders removes the
-//! proofs. A placed order is never changed (decision B16).
+//! removed, the plugin tries again before the order continues; a certificate waits for that for ten calls at most
+//! (decision H357). A cancel removes the proofs and deactivates the authorizations, except those that other open orders
+//! of the connection use: the last of these orders removes the proofs. A placed order is never changed (decision B16).
 //!
-//! Each call ends within `call_seconds`, and the next call continues. The requests of a call block the thread.
+//! Each call ends within `call_seconds` if its last call of the responder does, and the next call continues. The
+//! requests of a call block the thread.
 //!
 //! # After a crash
 //!

@@ -1,6 +1,7 @@
 //! The records of open orders: each order at the server belongs to one order of the host.
 
 use std::collections::BTreeSet;
+use std::time::Instant;
 
 use keyway_certificates::{CertificateError, CertificateOrder, OrderId};
 use keyway_core::codec::{Malformed, Reader, put_text, put_u32};
@@ -108,30 +109,47 @@ impl Acme {
     /// The server may still check an authorization that another open order uses, too. Then the proof stays, and the
     /// other order inherits it in the same commit that removes this order's record. If the certificate was made, all
     /// authorizations are valid, so no other order needs their proofs.
+    ///
+    /// Returns `false` if the call has little time left, and the next call has to continue.
     pub(crate) async fn release(
         &self,
         order: &CertificateOrder,
         url: &str,
         is_made: bool,
-    ) -> Result<(), CertificateError> {
+        until: Instant,
+    ) -> Result<bool, CertificateError> {
         let kept = Kept(&order.plugin_meta);
         let (id, claim) = (self.order_key(order.id.as_str()), self.records.key(Kind::Claim, url.as_bytes()));
         for _ in 0..MAX_ATTEMPTS {
-            let own = self.records.get(&id).await?.map(decoded).transpose()?;
+            let mut own = self.records.get(&id).await?.map(decoded).transpose()?;
+            let has_proofs =
+                !kept.proofs().is_empty() || own.iter().any(|(own, _)| !own.inherited.is_empty());
+            let needs_others = has_proofs && !is_made;
+            let mut others = if needs_others { self.others(&order.id).await? } else { Vec::new() };
+            let needed = others.iter().flat_map(|(other, _)| other.authorizations.iter().cloned()).collect();
+            if !self.proofs_removed(order, &needed, until).await? {
+                return Ok(false);
+            }
             let mut proofs = kept.proofs();
-            proofs.extend(own.iter().flat_map(|(own, _)| own.inherited.clone()));
-            let needed_by_none = is_made || proofs.is_empty();
-            let mut others = if needed_by_none { Vec::new() } else { self.others(&order.id).await? };
+            if let Some((own, revision)) = &mut own {
+                let before = own.inherited.len();
+                let removed = self.removed(&mut own.inherited, &needed, until, |_| Ok(())).await;
+                if !matches!(removed, Ok(true)) && own.inherited.len() < before {
+                    let expected = Expectation::Revision(*revision);
+                    self.records.put(&[(&id, &own.encode()?, expected)]).await?;
+                }
+                if !removed? {
+                    return Ok(false);
+                }
+                proofs.extend(own.inherited.clone());
+            }
             let mut heirs = BTreeSet::new();
-            for shown in proofs {
-                let Some((proof, _)) = &shown.proof else { continue };
+            for shown in proofs.into_iter().filter(|shown| shown.proof.is_some()) {
                 let uses = |(other, _): &(OpenOrder, _)| other.authorizations.contains(&shown.authorization);
-                let Some(heir) = others.iter().position(uses) else {
-                    self.responder.remove(proof).await?;
-                    continue;
-                };
-                if !others[heir].0.inherited.contains(&shown) {
-                    others[heir].0.inherited.push(shown);
+                let Some(heir) = others.iter().position(uses) else { continue };
+                let inherited = &mut others[heir].0.inherited;
+                if !inherited.iter().any(|other| other.proof == shown.proof) {
+                    inherited.push(shown);
                     heirs.insert(heir);
                 }
             }
@@ -144,7 +162,8 @@ impl Acme {
             let heirs = heirs.collect::<Result<Vec<_>, CertificateError>>()?;
             let heirs: Vec<_> = heirs.iter().map(|(key, heir, at)| (&key[..], &heir[..], *at)).collect();
             if self.records.commit(batch, &heirs).await? {
-                return kept.set_proofs(&[]);
+                kept.set_proofs(&[])?;
+                return Ok(true);
             }
         }
         Err(CertificateError::Unavailable {
@@ -152,6 +171,13 @@ impl Acme {
             retry_after: None,
             source: None,
         })
+    }
+
+    /// Removes the claim and the record of an order that has ended, and forgets the proofs that are left.
+    pub(crate) async fn abandon(&self, order: &CertificateOrder, url: &str) -> Result<(), CertificateError> {
+        let (id, claim) = (self.order_key(order.id.as_str()), self.records.key(Kind::Claim, url.as_bytes()));
+        let batch = Batch::new().delete(id, Expectation::Any).delete(claim, Expectation::Any);
+        self.records.commit(batch, &[]).await.map(drop)
     }
 
     fn order_key(&self, id: &str) -> Vec<u8> {
@@ -192,7 +218,8 @@ mod tests {
             names in prop::collection::vec((".*", ".*", ".*"), 0..3),
         ) {
             let inherited = |(authorization, name, value)| ShownProof {
-                authorization, proof: Some((Proof::Txt { name, value }, "challenge".into())), is_announced: true,
+                authorization, proof: Some((Proof::Txt { name, value }, "challenge".into())),
+                key: "thumbprint".into(), is_visible: true, is_announced: true,
             };
             let inherited = names.into_iter().map(inherited).collect();
             let order = OpenOrder { id, url, authorizations, inherited };

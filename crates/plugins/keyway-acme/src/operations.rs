@@ -121,7 +121,7 @@ impl Acme {
         let Some(url) = self.placed(order).await? else { return Ok(false) };
         match self.seen(url, self.until()).await {
             Ok(seen) => Ok(seen.state.status == OrderStatus::Invalid),
-            Err(Failure::Problem(_)) => Ok(true),
+            Err(Failure::Unread(_) | Failure::Problem(_)) => Ok(true),
             Err(failure) => Err(failure.into_error()),
         }
     }

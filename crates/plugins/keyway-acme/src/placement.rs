@@ -66,17 +66,20 @@ impl Acme {
         until: Instant,
     ) -> Result<Option<Seen>, Failure> {
         let kept = Kept(&order.plugin_meta);
-        if kept.is_placing() {
+        let was_placing = kept.is_placing();
+        if was_placing {
             // An earlier call may have placed the order, and lost the answer.
             if let Some(seen) = self.found(order, &request.names, until).await? {
+                // The order may end in this call, and its record with it.
+                kept.save().await?;
                 return Ok(Some(seen));
             }
         }
         kept.set_placing()?;
-        order.plugin_meta.checkpoint().await?;
+        kept.save().await?;
         let answer = self.new_order(request, until).await.inspect_err(|failure| {
-            // Nothing was placed, so the next call need not search for the order.
-            if failure.leaves_nothing() {
+            // If no call placed anything, the next one need not search for the order.
+            if failure.leaves_nothing() && !was_placing {
                 kept.remove_placing();
             }
         })?;
@@ -86,7 +89,7 @@ impl Acme {
             return Ok(None);
         }
         kept.set_order(&url)?;
-        order.plugin_meta.checkpoint().await?;
+        kept.save().await?;
         Ok(Some(Seen { url, state, retry_after: answer.retry_after }))
     }
 
@@ -102,7 +105,7 @@ impl Acme {
         match self.post(&directory.new_order, Some(&payload), until).await {
             // The server may refuse the order only because of the replacement: the certificate was replaced before, or
             // belongs to another account. So the order is placed again without the replacement.
-            Err(failure) if replaced.is_some() && failure.is_refusal() => {
+            Err(Failure::Problem(_)) if replaced.is_some() => {
                 let payload = json!({ "identifiers": request.names });
                 self.post(&directory.new_order, Some(&payload), until).await
             }
@@ -170,7 +173,7 @@ impl Acme {
 
     /// Reads an order.
     pub(crate) async fn seen(&self, url: String, until: Instant) -> Result<Seen, Failure> {
-        let answer = self.post(&url, None, until).await?;
+        let answer = self.read(&url, until).await?;
         Ok(Seen { state: document(&answer, "an order")?, retry_after: answer.retry_after, url })
     }
 

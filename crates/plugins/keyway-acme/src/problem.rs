@@ -56,6 +56,17 @@ pub(crate) enum ProblemKind {
 }
 
 impl ProblemKind {
+    /// Tells whether the reason of a refusal is the account or its user, whatever was requested.
+    pub(crate) const fn is_of_account(&self) -> bool {
+        matches!(
+            self,
+            Self::AccountDoesNotExist
+                | Self::ExternalAccountRequired
+                | Self::Unauthorized
+                | Self::UserActionRequired
+        )
+    }
+
     fn from_type(name: &str) -> Self {
         match name.strip_prefix(PREFIX) {
             Some("accountDoesNotExist") => Self::AccountDoesNotExist,

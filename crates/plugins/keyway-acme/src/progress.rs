@@ -14,9 +14,17 @@ use crate::certificate;
 use crate::client::document;
 use crate::documents::{Authorization, OrderState, OrderStatus};
 use crate::failure::Failure;
+use crate::kept::Kept;
 use crate::order_request::{AcmeRequest, Readiness, read};
 use crate::placement::Seen;
 use crate::problem::{ProblemDocument, ProblemKind};
+use crate::proving::CONTINUES;
+
+const CLEANED_UP: &str = "The order has ended, and is being cleaned up.";
+/// The number of failed clean-ups after which a certificate is handed out, although proofs are left.
+const MAX_CLEANUPS: u32 = 10;
+/// The longest delay between the clean-ups for which a certificate waits.
+const CLEANUP_DELAY: Duration = Duration::from_secs(60);
 
 /// Makes the outcome of an order that must wait for the server.
 pub(crate) fn waiting(message: &str, retry_after: Option<Duration>) -> OrderOutcome {
@@ -37,22 +45,27 @@ impl Acme {
     ) -> Result<OrderOutcome, CertificateError> {
         match self.seen(url.clone(), until).await {
             Ok(seen) => self.gone_on(order, seen, until).await,
-            Err(failure) => self.failed(order, &url, failure).await,
+            Err(failure) => self.failed(order, &url, failure, until).await,
         }
     }
 
-    /// Converts a failure to the outcome of an order. If the failure ends the order, also cleans up.
+    /// Converts a failure to the outcome of an order. If the failure ends the order, also cleans up. A refused
+    /// checkpoint does not end it: the proofs and the records may be those of another worker now.
     pub(crate) async fn failed(
         &self,
         order: &CertificateOrder,
         url: &str,
         failure: Failure,
+        until: Instant,
     ) -> Result<OrderOutcome, CertificateError> {
+        if let Failure::Unsaved(error) = failure {
+            return Err(error);
+        }
         match failure.into_outcome(true) {
-            Ok(outcome) => self.settled(order, url, outcome).await,
+            Ok(outcome) => self.settled(order, url, outcome, until).await,
             Err(error) if error.effect() == Effect::None => {
                 let ended = OrderOutcome::InvalidOperation(error.client_message().into());
-                let settled = self.settled(order, url, ended).await?;
+                let settled = self.settled(order, url, ended, until).await?;
                 if settled.waiting().is_some() { Ok(settled) } else { Err(error) }
             }
             Err(error) => Err(error),
@@ -68,28 +81,46 @@ impl Acme {
     ) -> Result<OrderOutcome, CertificateError> {
         let url = seen.url.clone();
         match self.advanced(order, seen, until).await {
-            Ok(outcome) => self.settled(order, &url, outcome).await,
-            Err(failure) => self.failed(order, &url, failure).await,
+            Ok(outcome) => self.settled(order, &url, outcome, until).await,
+            Err(failure) => self.failed(order, &url, failure, until).await,
         }
     }
 
-    /// Cleans up after an order that has ended. If the clean-up fails for now, the order waits for it.
+    /// Cleans up after an order that has ended. If the clean-up fails for now, the order waits for it. A certificate
+    /// also waits if the clean-up fails for another reason, because an operator may repair it, but not for ever
+    /// (decision H357).
     pub(crate) async fn settled(
         &self,
         order: &CertificateOrder,
         url: &str,
         outcome: OrderOutcome,
+        until: Instant,
     ) -> Result<OrderOutcome, CertificateError> {
         if outcome.waiting().is_some() {
             return Ok(outcome);
         }
         let is_made = matches!(outcome, OrderOutcome::Generated(_));
-        match self.release(order, url, is_made).await {
-            Ok(()) => Ok(outcome),
-            Err(CertificateError::Unavailable { retry_after, .. }) => {
-                Ok(waiting("The order has ended, and is being cleaned up.", retry_after))
+        match (self.release(order, url, is_made, until).await, outcome) {
+            (Ok(true), outcome) => Ok(outcome),
+            (Ok(false), _) => Ok(waiting(CLEANED_UP, Some(CONTINUES))),
+            (Err(error), OrderOutcome::Generated(issued)) => {
+                let failed = Kept(&order.plugin_meta).count_failed_cleanup().unwrap_or(MAX_CLEANUPS);
+                if failed < MAX_CLEANUPS {
+                    let named = match error {
+                        CertificateError::Unavailable { retry_after, .. } => retry_after,
+                        _ => None,
+                    };
+                    let delay = named.unwrap_or(CLEANUP_DELAY).min(CLEANUP_DELAY);
+                    return Ok(waiting(CLEANED_UP, Some(delay)));
+                }
+                // If the records stay too, the certificate is still more important.
+                let _ = self.abandon(order, url).await;
+                Ok(issued.with_message("Some proofs of the names could not be removed.").into())
             }
-            Err(error) => Err(error),
+            (Err(CertificateError::Unavailable { retry_after, .. }), _) => {
+                Ok(waiting(CLEANED_UP, retry_after))
+            }
+            (Err(error), _) => Err(error),
         }
     }
 
@@ -118,7 +149,9 @@ impl Acme {
                     return Ok(waiting("The certificate is being made.", seen.retry_after));
                 }
                 OrderStatus::Ready => {
-                    self.proofs_removed(order, &BTreeSet::new()).await?;
+                    if !self.proofs_removed(order, &BTreeSet::new(), until).await? {
+                        return Ok(waiting("The names are proved.", Some(CONTINUES)));
+                    }
                     seen = self.finalized(order, seen, until).await?;
                     is_finalized = true;
                 }
@@ -156,7 +189,7 @@ impl Acme {
     async fn downloaded(&self, state: &OrderState, until: Instant) -> Result<IssuedCertificate, Failure> {
         let url =
             state.certificate.as_deref().ok_or(Failure::Protocol("a valid order has no certificate"))?;
-        let chain = String::from_utf8(self.post(url, None, until).await?.body);
+        let chain = String::from_utf8(self.read(url, until).await?.body);
         let chain = chain.map_err(|_| Failure::Protocol("a certificate is not PEM"))?;
         certificate::split(&chain)
     }
@@ -169,7 +202,7 @@ impl Acme {
             if reasons.len() > 3 || self.is_late(until) {
                 break;
             }
-            if let Ok(answer) = self.post(url, None, until).await {
+            if let Ok(answer) = self.read(url, until).await {
                 let authorization: Authorization = document(&answer, "an authorization")?;
                 reasons.extend(authorization.fault());
             }

@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// A proof may be shown or removed several times, and by several processes. The plugin removes each proof that it has
 /// shown, whatever the outcome of the order, and even after a crash.
+///
+/// A call should take less than a quarter of `call_seconds`. Otherwise the plugin's own call takes too long, and a host
+/// whose deadline passes drops it (decision H356).
 #[async_trait]
 pub trait Responder: fmt::Debug + Send + Sync {
     /// Shows a proof, in addition to the proofs that are shown already. Showing a proof again succeeds.

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -59,18 +58,19 @@ pub(super) fn serve(shared: &Shared, stream: TcpStream) {
     let (mut reader, mut writer) = (BufReader::new(reading), stream);
     while let Some(request) = read(&mut reader) {
         let (operation, reply) = shared.answered(&request);
-        if let Some(delay) = delay_of(shared, &operation) {
-            std::thread::sleep(delay);
-        }
+        delay(shared, &operation);
         if is_lost(shared, &operation) || write(shared, &mut writer, &request, &reply).is_none() {
             return;
         }
     }
 }
 
-fn delay_of(shared: &Shared, operation: &str) -> Option<Duration> {
-    let settings = locked(&shared.settings);
-    settings.slow.as_ref().filter(|(slow, _)| slow == operation).map(|(_, delay)| *delay)
+/// Blocks the thread for the delay of an operation.
+pub(super) fn delay(shared: &Shared, operation: &str) {
+    let slow = locked(&shared.settings).slow.clone();
+    if let Some((_, delay)) = slow.filter(|(slow, _)| slow == operation) {
+        std::thread::sleep(delay);
+    }
 }
 
 fn is_lost(shared: &Shared, operation: &str) -> bool {

@@ -185,10 +185,8 @@ struct DoubleResponder(Arc<Shared>);
 #[async_trait]
 impl Responder for DoubleResponder {
     async fn put(&self, proof: &Proof) -> Result<Visibility, CertificateError> {
+        self.perform("put")?;
         let mut settings = locked(&self.0.settings);
-        if settings.responder_fails {
-            return Err(unavailable());
-        }
         let mut proofs = locked(&self.0.proofs);
         if !proofs.contains(proof) {
             proofs.push(proof.clone());
@@ -197,15 +195,24 @@ impl Responder for DoubleResponder {
     }
 
     async fn remove(&self, proof: &Proof) -> Result<(), CertificateError> {
-        if locked(&self.0.settings).responder_fails {
-            return Err(unavailable());
-        }
+        self.perform("remove")?;
         locked(&self.0.proofs).retain(|shown| shown != proof);
         Ok(())
     }
 }
 
-fn unavailable() -> CertificateError {
-    let retry_after = Some(Duration::from_secs(11));
-    CertificateError::Unavailable { what: "the responder", retry_after, source: None }
+impl DoubleResponder {
+    /// Takes the time of an operation, and fails if the settings say so.
+    fn perform(&self, operation: &str) -> Result<(), CertificateError> {
+        exchange::delay(&self.0, operation);
+        let settings = locked(&self.0.settings);
+        if settings.responder_fails {
+            let retry_after = Some(Duration::from_secs(11));
+            return Err(CertificateError::Unavailable { what: "the responder", retry_after, source: None });
+        }
+        if settings.broken.as_deref() == Some(operation) {
+            return Err(CertificateError::not_ready("the responder", "its place for proofs is gone"));
+        }
+        Ok(())
+    }
 }

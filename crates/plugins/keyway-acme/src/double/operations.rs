@@ -41,6 +41,10 @@ impl Shared {
         if locked(&self.settings).unheard.as_deref() == Some(operation) {
             return (operation.to_owned(), Reply::text(500, String::new()));
         }
+        if locked(&self.settings).refused.take_if(|refused| refused == operation).is_some() {
+            let reply = Reply::problem(404, "malformed", "It is not found here.");
+            return (operation.to_owned(), reply);
+        }
         let Some(account) = signed.account else {
             let reply = match operation {
                 "newAccount" => self.new_account(&signed),
@@ -62,14 +66,14 @@ impl Shared {
             "keyChange" => self.key_change(account, &signed.payload),
             _ => Reply::problem(404, "malformed", "No such page."),
         };
-        (operation.to_owned(), reply)
+        let is_replaced = locked(&self.settings).replaced.take_if(|replaced| replaced == operation).is_some();
+        (operation.to_owned(), if is_replaced { page(200) } else { reply })
     }
 
     fn page_of_gateway(&self, operation: &str) -> Option<Reply> {
         let settings = locked(&self.settings);
         let (_, status) = settings.gateway.as_ref().filter(|(answered, _)| answered == operation)?;
-        let page = Reply::text(*status, "<html>This page is not here.</html>".to_owned());
-        Some(Reply { has_nonce: false, ..page })
+        Some(page(*status))
     }
 
     fn counted(&self, operation: &str) {
@@ -141,6 +145,12 @@ impl Shared {
             Reply::problem(400, "alreadyRevoked", "The certificate was revoked before.")
         }
     }
+}
+
+/// Returns the page of a gateway.
+fn page(status: u16) -> Reply {
+    let page = Reply::text(status, "<html>This page is not here.</html>".to_owned());
+    Reply { has_nonce: false, ..page }
 }
 
 /// Tells whether `binding` is signed with the key of an external account, and binds `key` to that account.

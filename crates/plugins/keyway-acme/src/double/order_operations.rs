@@ -132,8 +132,9 @@ impl Shared {
         let Some(chain) = chain else {
             return Reply::problem(400, "badCSR", "The request is not for the names of the order.");
         };
+        let is_processing = !locked(&self.settings).finalizes_at_once;
         let order = &mut state.orders[number];
-        (order.chain, order.is_processing) = (Some(chain), true);
+        (order.chain, order.is_processing) = (Some(chain), is_processing);
         order.finalizations += 1;
         Reply::json(200, &self.order_body(&state, number)).retried()
     }

@@ -16,16 +16,23 @@ pub struct DoubleSettings {
     /// The header `Retry-After` in the answers for orders, challenges and renewal information, and in answers with
     /// status 429.
     pub retry_after: Option<String>,
-    /// An operation that is answered late, and the delay.
+    /// An operation that is answered late, and the delay. `put` and `remove` are operations of the responder.
     pub slow: Option<(String, Duration)>,
     /// An operation whose next answer is lost after its effect.
     pub lost: Option<String>,
     /// An operation whose next request is lost before its effect.
     pub unheard: Option<String>,
+    /// An operation whose next request is refused with status 404 and a problem of ACME, as an outdated copy of the
+    /// server would.
+    pub refused: Option<String>,
     /// An operation that a gateway answers in place of the server, with a page of HTML, and the status of its answers.
     pub gateway: Option<(String, u16)>,
+    /// An operation whose next answer, after its effect, is replaced by a gateway with a page of HTML.
+    pub replaced: Option<String>,
     /// The number of reads, from now on, that show a finalized order as ready, as an outdated copy would.
     pub stale_looks: u32,
+    /// Whether the answer to a finalization has the certificate. By default, it says that the order is being processed.
+    pub finalizes_at_once: bool,
     /// Whether accounts have a list of their orders.
     pub lists_orders: bool,
     /// Whether the server offers renewal information.
@@ -47,6 +54,8 @@ pub struct DoubleSettings {
     pub external_account: Option<ExternalAccount>,
     /// Whether the responder fails.
     pub responder_fails: bool,
+    /// The operation of the responder, `put` or `remove`, that fails until an operator repairs it.
+    pub broken: Option<String>,
     /// The delay after which the next proof becomes visible, as the responder reports it.
     pub hidden_for: Option<Duration>,
 }
@@ -60,8 +69,11 @@ impl Default for DoubleSettings {
             slow: None,
             lost: None,
             unheard: None,
+            refused: None,
             gateway: None,
+            replaced: None,
             stale_looks: 0,
+            finalizes_at_once: false,
             lists_orders: true,
             has_renewal_information: true,
             refuses_replacements: false,
@@ -72,6 +84,7 @@ impl Default for DoubleSettings {
             refuses_proofs: false,
             external_account: None,
             responder_fails: false,
+            broken: None,
             hidden_for: None,
         }
     }

@@ -1,5 +1,7 @@
 //! Tests the account: its binding to an external account, its record, and the change of its key.
 
+use std::time::Duration;
+
 use keyway_acme::ExternalAccount;
 use keyway_certificates::CertificateAuthority as _;
 use keyway_certificates::core::{ErrorKind, PluginError as _};
@@ -102,4 +104,47 @@ fn a_roll_over_that_was_not_heard_keeps_the_old_key_and_goes_on_later() {
     assert_ne!(desk.server.account_keys(), before);
     certified(&acme, &TestOrder::new("third", &["door.example.com"]));
     assert_eq!(desk.server.accounts(), 1);
+}
+
+#[test]
+fn proofs_that_the_server_was_not_told_of_are_made_again_after_a_roll_over() {
+    for challenge in ["http-01", "dns-01"] {
+        let mut desk = Desk::new();
+        desk.configuration["challenges"] = serde_json::json!([challenge]);
+        let acme = desk.open();
+        let order = TestOrder::new("order", &["door.example.com", "gate.example.com"]);
+        desk.server.set(|settings| settings.hidden_for = Some(Duration::from_secs(600)));
+        block_on(acme.issue(&order.order)).unwrap();
+        let before = desk.server.proofs();
+        // Another handle changes the key.
+        block_on(desk.open().roll_over_account_key()).unwrap();
+        block_on(acme.check(&order.order)).unwrap();
+        let shown = desk.server.proofs();
+        assert!(shown.len() == 2 && !before.iter().any(|proof| shown.contains(proof)), "{shown:?}");
+        certified(&acme, &order);
+        assert_eq!(desk.server.proofs(), []);
+    }
+}
+
+#[test]
+fn a_roll_over_during_a_call_fails_no_order() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    desk.server.set(|settings| settings.slow = Some(("put".into(), Duration::from_secs(1))));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while desk.server.count("authorization") == 0 {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            // The proof is being shown.
+            std::thread::sleep(Duration::from_millis(200));
+            block_on(desk.open().roll_over_account_key()).unwrap();
+        });
+        let outcome = block_on(acme.issue(&order.order)).unwrap();
+        assert!(outcome.waiting().is_some(), "{outcome:?}");
+    });
+    assert_eq!(desk.server.count("keyChange"), 1);
+    certified(&acme, &order);
+    assert_eq!(desk.server.proofs(), []);
 }

@@ -102,3 +102,37 @@ fn a_cancel_that_a_kill_cut_short_is_no_refusal() {
     let outcome = block_on(desk.open().check(&order.after_kill())).unwrap();
     assert!(matches!(outcome, OrderOutcome::Canceled(_)), "{outcome:?}");
 }
+
+#[test]
+fn a_certificate_that_came_first_is_not_lost_if_proofs_cannot_be_removed() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    block_on(acme.issue(&order.order)).unwrap();
+    block_on(acme.check(&order.order)).unwrap();
+    assert_eq!(desk.server.finalizations(), [1]);
+    // The last checkpoint was before the proofs were removed, so they are removed again.
+    let killed = order.after_kill();
+    desk.server.set(|settings| settings.broken = Some("remove".into()));
+    let outcome = block_on(acme.cancel(&killed)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::WaitingForCa(_)), "{outcome:?}");
+    desk.server.set(|settings| settings.broken = None);
+    let outcome = block_on(acme.check(&killed)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::Generated(_)), "{outcome:?}");
+}
+
+#[test]
+fn an_order_that_the_server_does_not_have_any_more_is_canceled() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    block_on(acme.issue(&order.order)).unwrap();
+    let refuses = || desk.server.set(|settings| settings.refused = Some("order".into()));
+    refuses();
+    let question = IntendedCall::Cancel(order.order.clone()).into();
+    assert_eq!(block_on(acme.reconcile(&question)).unwrap(), Reconciled::Destroyed);
+    refuses();
+    let outcome = block_on(acme.cancel(&order.order)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::Canceled(_)), "{outcome:?}");
+    assert_eq!(desk.server.proofs(), []);
+}

@@ -183,3 +183,27 @@ fn a_responder_that_fails_is_asked_again() {
     certified(&acme, &order);
     assert_eq!(desk.server.proofs(), []);
 }
+
+#[test]
+fn a_refused_read_does_not_end_an_order() {
+    for operation in ["authorization", "order", "certificate"] {
+        let desk = Desk::new();
+        let acme = desk.open();
+        let order = TestOrder::new("order", &["door.example.com"]);
+        let refuses = || desk.server.set(|settings| settings.refused = Some(operation.into()));
+        if operation == "authorization" {
+            refuses();
+        }
+        // The host has to know that the order is placed.
+        let outcome = block_on(acme.issue(&order.order)).unwrap();
+        assert!(matches!(outcome, OrderOutcome::WaitingForCa(_)), "{outcome:?}");
+        if operation == "certificate" {
+            block_on(acme.check(&order.order)).unwrap();
+        }
+        refuses();
+        let outcome = block_on(acme.check(&order.order)).unwrap();
+        assert!(matches!(outcome, OrderOutcome::CaUnavailable(_)), "{operation}: {outcome:?}");
+        certified(&acme, &order);
+        assert_eq!((desk.server.proofs().len(), desk.server.finalizations()), (0, vec![1]), "{operation}");
+    }
+}

@@ -7,6 +7,7 @@ mod gateway;
 mod life;
 mod orders;
 mod recovery;
+mod responder;
 mod rotation;
 mod shared_proofs;
 mod support;

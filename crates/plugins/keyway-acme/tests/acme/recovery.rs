@@ -1,7 +1,10 @@
 //! Tests orders after a kill.
 
+use std::sync::Arc;
+
 use keyway_certificates::{
-    CertificateAuthority as _, IntendedCall, ObjectRef, OrderOutcome, Reconciled, RetryMethod,
+    CertificateAuthority as _, CertificateError, Checkpoint, IntendedCall, JsonObject, ObjectRef,
+    OrderOutcome, PluginMeta, Reconciled, RetryMethod, async_trait,
 };
 use pollster::block_on;
 
@@ -112,4 +115,91 @@ fn a_finished_order_leaves_no_records_but_its_account() {
     certified(&desk.open(), &TestOrder::new("order", &["door.example.com"]));
     let all = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
     assert_eq!(all.entries.len(), 1);
+}
+
+/// Refuses checkpoints, as a host does after another worker took over the order.
+#[derive(Debug)]
+struct TakenOver;
+
+#[async_trait]
+impl Checkpoint for TakenOver {
+    async fn save(&self, _: &JsonObject) -> Result<(), CertificateError> {
+        Err(CertificateError::refused("Please try again later.", "another worker took over the order"))
+    }
+}
+
+#[test]
+fn a_worker_that_lost_its_claim_leaves_the_order_to_its_successor() {
+    let desk = Desk::new();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    desk.server.set(|settings| settings.hidden_for = Some(std::time::Duration::from_secs(60)));
+    block_on(desk.open().issue(&order.order)).unwrap();
+    // The other worker stopped before its checkpoint, and knows of no proof.
+    let mut values = order.order.plugin_meta.snapshot();
+    values.remove("proofs");
+    let mut other = order.after_kill();
+    other.plugin_meta = PluginMeta::new(values, Arc::new(TakenOver));
+    for call in ["check", "cancel"] {
+        let answer = match call {
+            "check" => block_on(desk.open().check(&other)),
+            _ => block_on(desk.open().cancel(&other)),
+        };
+        assert!(matches!(answer, Err(CertificateError::Refused { .. })), "{call}: {answer:?}");
+        let records = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
+        assert_eq!((desk.server.proofs().len(), records.entries.len()), (1, 3), "{call}");
+    }
+    certified(&desk.open(), &order);
+    assert_eq!((desk.server.proofs().len(), desk.server.finalizations()), (0, vec![1]));
+}
+
+#[test]
+fn an_order_that_was_found_is_known_before_it_ends() {
+    let desk = Desk::new();
+    desk.server.set(|settings| {
+        (settings.shares_authorizations, settings.finalizes_at_once) = (true, true);
+    });
+    // The names are proved, so the lost order is ready when it is found, and ends in the same call.
+    certified(&desk.open(), &TestOrder::new("before", &["door.example.com"]));
+    let order = TestOrder::new("order", &["door.example.com"]);
+    killed_in_new_order(&desk, &order);
+    let outcome = block_on(desk.open().issue(&order.order)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::Generated(_)), "{outcome:?}");
+
+    // The host is killed before it stores the answer.
+    let killed = order.after_kill();
+    assert_eq!(told(&desk, &killed), Reconciled::Made(ObjectRef::Order(order.order.id.clone())));
+    let outcome = block_on(desk.open().check(&killed)).unwrap();
+    let OrderOutcome::Generated(issued) = outcome else { panic!("{outcome:?}") };
+    order.is_answered_by(&issued);
+    assert_eq!(desk.server.finalizations(), [1, 1]);
+}
+
+#[test]
+fn an_order_without_an_answer_is_not_placed_again_without_its_replacement() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let replaced = certified(&acme, &TestOrder::new("before", &["door.example.com"])).certificate;
+    let fields = serde_json::json!({ "replaces": replaced.as_str() });
+    let order = TestOrder::with("order", &["door.example.com"], &fields);
+    desk.server.set(|settings| settings.replaced = Some("newOrder".into()));
+    let outcome = block_on(acme.issue(&order.order)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::CaUnavailable(_)), "{outcome:?}");
+    certified(&acme, &order);
+    assert_eq!((desk.server.finalizations(), desk.server.replacements()), (vec![1, 1], 1));
+}
+
+#[test]
+fn an_order_of_an_earlier_call_is_found_after_a_refusal() {
+    let desk = Desk::new();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    killed_in_new_order(&desk, &order);
+    // The second call does not find the order, and its own one is refused.
+    desk.server.set(|settings| {
+        (settings.lists_orders, settings.gateway) = (false, Some(("newOrder".into(), 429)));
+    });
+    let outcome = block_on(desk.open().issue(&order.order)).unwrap();
+    assert!(matches!(outcome, OrderOutcome::CaUnavailable(_)), "{outcome:?}");
+    desk.server.set(|settings| (settings.lists_orders, settings.gateway) = (true, None));
+    certified(&desk.open(), &order);
+    assert_eq!(desk.server.finalizations(), [1]);
 }

@@ -90,3 +90,56 @@ fn orders_that_end_at_once_leave_no_proof() {
         assert_eq!(desk.server.proofs(), []);
     }
 }
+
+/// Finalizes an order that has inherited a proof.
+fn finalized_heir(desk: &Desk) -> TestOrder {
+    let acme = desk.open();
+    let first = half_proved(desk);
+    let heir = TestOrder::new("heir", &["shared.example.com", "third.example.com"]);
+    block_on(acme.issue(&heir.order)).unwrap();
+    block_on(acme.cancel(&first.order)).unwrap();
+    block_on(acme.check(&heir.order)).unwrap();
+    assert_eq!((desk.server.finalizations(), desk.server.proofs().len()), (vec![0, 1], 1));
+    heir
+}
+
+fn breaks(desk: &Desk, is_broken: bool, is_passing: bool) {
+    desk.server.set(|settings| {
+        settings.responder_fails = is_broken && is_passing;
+        settings.broken = (is_broken && !is_passing).then(|| "remove".into());
+    });
+}
+
+#[test]
+fn a_certificate_waits_for_the_end_of_the_clean_up() {
+    for is_passing in [false, true] {
+        let desk = desk();
+        let heir = finalized_heir(&desk);
+        breaks(&desk, true, is_passing);
+        let outcome = block_on(desk.open().check(&heir.order)).unwrap();
+        let delay = Duration::from_secs(if is_passing { 11 } else { 60 });
+        assert_eq!(outcome.waiting().and_then(|waiting| waiting.retry_after), Some(delay), "{outcome:?}");
+        breaks(&desk, false, is_passing);
+        certified(&desk.open(), &heir);
+        assert_eq!(desk.server.proofs(), []);
+    }
+}
+
+#[test]
+fn a_certificate_does_not_wait_for_ever() {
+    for is_passing in [false, true] {
+        let desk = desk();
+        let heir = finalized_heir(&desk);
+        breaks(&desk, true, is_passing);
+        for _ in 1..10 {
+            let outcome = block_on(desk.open().check(&heir.order)).unwrap();
+            assert!(matches!(outcome, OrderOutcome::WaitingForCa(_)), "{outcome:?}");
+        }
+        let outcome = block_on(desk.open().check(&heir.order)).unwrap();
+        let OrderOutcome::Generated(issued) = outcome else { panic!("{outcome:?}") };
+        heir.is_answered_by(&issued);
+        assert!(issued.message.as_str().contains("could not be removed"), "{}", issued.message);
+        let left = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
+        assert_eq!((left.entries.len(), desk.server.proofs().len()), (1, 1));
+    }
+}
