@@ -314,7 +314,9 @@ impl Inner {
         let (answer, failures) = part.submit(&self.sessions, What::Fetch { fetch: open, again }).await?;
         let operation = operation(fetch.kind);
         let asked = |failure: &SessionsError| matches!(failure, SessionsError::Store { call, .. } if *call == operation);
-        answer.ok_or_else(|| failures.into_iter().rev().find(asked).unwrap_or(SessionsError::Overtaken))
+        let dropped =
+            || if part.is_full() { TransitionError::TooMany.into() } else { SessionsError::Overtaken };
+        answer.ok_or_else(|| failures.into_iter().rev().find(asked).unwrap_or_else(dropped))
     }
 
     /// Asks a store without leases. The store only reads, so nothing is recorded (decision S2).
