@@ -223,8 +223,8 @@ impl RunningService {
     }
 
     /// Tells whether it is time to ask the plugin to describe itself (decision W4). A plugin with faults is asked more
-    /// often, so that its service works again soon after the faults are mended. If the clock was set back, the plugin is
-    /// asked, because its time may then be far away.
+    /// often, so that its service works again soon after the faults are mended. If the clock was set back, the plugin
+    /// is asked, because its time may then be far away.
     fn is_description_old(&self, now: Timestamp, every: Duration) -> bool {
         let ready = self.ready();
         let every = if ready.faults.is_empty() { every } else { every / 20 };

@@ -73,8 +73,8 @@ pub(super) fn drop_stale_repetitions(next: &mut SessionState) {
     });
 }
 
-/// Drops the fetches that wait for check-ins, if the session has too many check-outs nevertheless, because the vault did
-/// not take them back.
+/// Drops the fetches that wait for check-ins, if the session has too many check-outs nevertheless, because the vault
+/// did not take them back.
 pub(super) fn drop_beyond_limit(next: &mut SessionState) {
     if next.taken() > MAX_CHECK_OUTS {
         next.fetches.retain(|open| open.stage != FetchStage::Pending);

@@ -36,8 +36,8 @@ impl From<Part> for Dropped {
 /// the next start of the host.
 ///
 /// It is not tried again if the session has no record there: then the session holds nothing, and a storage engine that
-/// fails for long must not fill the memory with sessions. Nor is it if the host is gone or was ended, since its next start
-/// ends the sessions that have records.
+/// fails for long must not fill the memory with sessions. Nor is it if the host is gone or was ended, since its next
+/// start ends the sessions that have records.
 pub(super) async fn end_dropped(worker: Arc<Worker<SessionWorkflow>>, mut dropped: Dropped) {
     let (host, mut worker, mut wait) = (Arc::downgrade(&worker), Some(worker), FIRST_WAIT);
     while let Some(living) = worker {

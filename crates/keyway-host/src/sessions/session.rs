@@ -411,7 +411,8 @@ impl Inner {
         }
     }
 
-    /// Tells all stores of the session of an event at the same time, except stores that know that the session has ended.
+    /// Tells all stores of the session of an event at the same time, except stores that know that the session has
+    /// ended.
     async fn tell(
         &self,
         progress: &mut Progress,

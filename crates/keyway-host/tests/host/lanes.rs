@@ -91,3 +91,30 @@ async fn callers_do_not_keep_due_work_from_an_issuer_with_few_permits() {
     end.send(()).unwrap();
     run.await.unwrap().unwrap();
 }
+
+/// Tests calls that take long, while more work of their lane becomes due: the passes of a lane share one limit.
+#[tokio::test(start_paused = true)]
+async fn passes_beside_each_other_work_on_no_more_records_than_one() {
+    let (world, clock) = (World::plain(), Arc::new(TestClock::default()));
+    let built = host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _);
+    let host = built.start().await.unwrap();
+    world.change(|world| world.revocations_to_fail = 16);
+    for number in 0..16 {
+        if number == 6 {
+            clock.advance(Duration::from_secs(1000));
+        }
+        let who = format!("user-{number}");
+        let issued = granted(host.grants().request(&svc(), plain_request(&who)).await);
+        host.grants().revoke(issued.grant, user(&who)).await.unwrap_err();
+    }
+    world.change(|world| world.hanging_revocations = true);
+    let (end, run) = crate::run::running(&host);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    clock.advance(Duration::from_secs(1000));
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    end.send(()).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.change(|world| world.hanging_revocations = false);
+    run.await.unwrap().unwrap();
+    assert_eq!(world.credentials(), 8, "six calls were under way, and two more were begun beside them");
+}
