@@ -163,18 +163,22 @@ impl Inner {
         match named.and(done.failure.map_or(Ok(()), |error| Err(error.into()))) {
             Ok(()) => Ok(done.reports),
             Err(error) => {
-                done.reports.iter().for_each(|report| self.observe(report));
+                done.reports.into_iter().for_each(|report| self.observe(report));
                 Err(error)
             }
         }
     }
 
-    fn observe(&self, report: &WorkReport) {
+    /// Shows a report to the observer, and drops it. The destructor of a plugin's error may panic.
+    fn observe(&self, report: WorkReport) {
         if let WorkOutcome::Failed(failure) = &report.outcome {
             warn!(engine = report.engine, lane = report.lane, record = report.record, error = %failure.detail(), "work failed, and stays listed");
         }
-        if contain(|| self.observer.worked(report)).is_err() {
+        if contain(|| self.observer.worked(&report)).is_err() {
             warn!("the observer of the host panicked");
+        }
+        if contain(move || drop(report)).is_err() {
+            warn!("the error of a plugin panicked when it was dropped");
         }
     }
 }
@@ -318,7 +322,7 @@ impl Tasks {
         if let Some(rest) = rest_after(&pass) {
             self.rests.add(task, Instant::now() + rest);
         }
-        for report in &pass.reports {
+        for report in pass.reports {
             self.host.observe(report);
         }
     }

@@ -35,6 +35,8 @@ pub(crate) enum Script {
     Stays(u32),
     /// A rotation fails with an error that panics when it is printed.
     Unprintable(u32),
+    /// A rotation fails with an error that panics when it is dropped.
+    Undroppable(u32),
     /// A rotation reports progress, and does not end before the script does.
     Endless(u32),
 }
@@ -114,6 +116,9 @@ impl SecretStoreLayer for ScriptedStore {
         if self.plays(|script| if let Script::Unprintable(left) = script { Some(left) } else { None }) {
             return Err(StoreError::system("rotate", Unprintable));
         }
+        if self.plays(|script| if let Script::Undroppable(left) = script { Some(left) } else { None }) {
+            return Err(StoreError::system("rotate", Undroppable));
+        }
         let mut done = 0;
         while self.plays(|script| if let Script::Endless(left) = script { Some(left) } else { None }) {
             done += 1;
@@ -134,3 +139,20 @@ impl std::fmt::Display for Unprintable {
 }
 
 impl std::error::Error for Unprintable {}
+
+#[derive(Debug)]
+struct Undroppable;
+
+impl std::fmt::Display for Undroppable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it is not dropped in silence")
+    }
+}
+
+impl std::error::Error for Undroppable {}
+
+impl Drop for Undroppable {
+    fn drop(&mut self) {
+        panic!("in the destructor of an error");
+    }
+}
