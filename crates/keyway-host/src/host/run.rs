@@ -113,9 +113,11 @@ impl Host {
                 // A loop that is to end starts no other round of tasks.
                 biased;
                 () = &mut shutdown => break,
+                // A lane begins no pass before its last one is joined. Work that becomes due all the time must not
+                // delay that.
+                Some(()) = tasks.joined() => {}
                 () = run.woken.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
-                Some(()) = tasks.joined() => {}
             }
         }
         let _drain = run.drain();
@@ -287,19 +289,23 @@ impl Tasks {
         self.busy.insert(handle.id(), name);
     }
 
-    /// Waits for a task to end. Returns `None` when no task is running.
+    /// Waits for a task to end, and takes up all that have ended. Returns `None` when no task is running.
     async fn joined(&mut self) -> Option<()> {
-        match self.running.join_next_with_id().await? {
-            Ok((id, ended)) => {
-                self.busy.remove(&id);
-                self.ended(ended);
-            }
-            Err(panicked) => {
-                error!("a pass panicked; it is tried again");
-                if let Some(task) = self.busy.remove(&panicked.id()) {
-                    self.rests.add(task, Instant::now() + REST_AFTER_FAILURE);
+        let mut joined = Some(self.running.join_next_with_id().await?);
+        while let Some(ended) = joined {
+            match ended {
+                Ok((id, ended)) => {
+                    self.busy.remove(&id);
+                    self.ended(ended);
+                }
+                Err(panicked) => {
+                    error!("a pass panicked; it is tried again");
+                    if let Some(task) = self.busy.remove(&panicked.id()) {
+                        self.rests.add(task, Instant::now() + REST_AFTER_FAILURE);
+                    }
                 }
             }
+            joined = self.running.try_join_next_with_id();
         }
         Some(())
     }
