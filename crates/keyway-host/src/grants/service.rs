@@ -223,11 +223,12 @@ impl RunningService {
     }
 
     /// Tells whether it is time to ask the plugin to describe itself (decision W4). A plugin with faults is asked more
-    /// often, so that its service works again soon after the faults are mended.
+    /// often, so that its service works again soon after the faults are mended. If the clock was set back, the plugin
+    /// is asked, because its time may then be far away.
     fn is_description_old(&self, now: Timestamp, every: Duration) -> bool {
         let ready = self.ready();
         let every = if ready.faults.is_empty() { every } else { every / 20 };
-        ready.described.is_none_or(|described| described.plus(every) <= now)
+        ready.described.is_none_or(|described| now < described || described.plus(every) <= now)
     }
 
     /// Asks the plugin to describe itself. If the version of the description changed, or if there were faults or no

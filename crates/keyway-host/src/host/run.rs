@@ -26,6 +26,10 @@ const REST: Duration = Duration::from_millis(200);
 /// skipped damaged records. It is short, because other work of the lane may become due during the rest.
 const REST_AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// How long a lane waits for the work that a pass has begun, before it begins another pass for its other records. It is
+/// longer than most calls, so that a pass usually ends with its work.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// The work of one task of the loop: to free the ended claims of an engine, or to work on one lane of an engine.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Task {
@@ -85,8 +89,10 @@ impl Host {
 
     /// Recovers, and then works on records as soon as they are due, until `shutdown` completes. Each lane (a service, a
     /// vault, a connection to certificate authorities, or a plugin for secret stores) has its own task, so a lane that
-    /// hangs does not delay the others. At the end the loop begins no other work, waits for the plugin calls under way
-    /// for a [bounded time](super::HostBuilder::drain_within), and [closes](Self::close) the host.
+    /// hangs does not delay the others. Work that takes long delays no other work of its lane, unless it is that of
+    /// eight records, or of as many as the plugin works on at a time. At the end the loop begins no other work, waits
+    /// for the plugin calls under way for a [bounded time](super::HostBuilder::drain_within), and
+    /// [closes](Self::close) the host.
     ///
     /// A failure of the storage engine does not end the loop; the pass is tried again.
     ///
@@ -107,9 +113,11 @@ impl Host {
                 // A loop that is to end starts no other round of tasks.
                 biased;
                 () = &mut shutdown => break,
+                // A lane begins no pass before its last one is joined. Work that becomes due all the time must not
+                // delay that.
+                Some(()) = tasks.joined() => {}
                 () = run.woken.notified() => {}
                 () = tokio::time::sleep(sleep) => {}
-                Some(()) = tasks.joined() => {}
             }
         }
         let _drain = run.drain();
@@ -147,7 +155,7 @@ impl Inner {
         for engine in self.engines.iter().filter(|_| named.is_ok()) {
             for lane in engine.lanes() {
                 let engine = Arc::clone(engine);
-                running.spawn(async move { engine.work_off(&lane, now).await });
+                running.spawn(async move { engine.work_off(&lane, now, Duration::MAX).await.0 });
             }
         }
         // A lane whose records cannot be read does not end the work of the others.
@@ -157,29 +165,64 @@ impl Inner {
         match named.and(done.failure.map_or(Ok(()), |error| Err(error.into()))) {
             Ok(()) => Ok(done.reports),
             Err(error) => {
-                done.reports.iter().for_each(|report| self.observe(report));
+                done.reports.into_iter().for_each(|report| self.observe(report));
                 Err(error)
             }
         }
     }
 
-    fn observe(&self, report: &WorkReport) {
+    /// Shows a report to the observer, and drops it. The destructor of a plugin's error may panic.
+    fn observe(&self, report: WorkReport) {
         if let WorkOutcome::Failed(failure) = &report.outcome {
             warn!(engine = report.engine, lane = report.lane, record = report.record, error = %failure.detail(), "work failed, and stays listed");
         }
-        if contain(|| self.observer.worked(report)).is_err() {
+        if contain(|| self.observer.worked(&report)).is_err() {
             warn!("the observer of the host panicked");
         }
+        if contain(move || drop(report)).is_err() {
+            warn!("the error of a plugin panicked when it was dropped");
+        }
+    }
+}
+
+/// The end of a task, or the part of it that the lane waits for.
+struct Ended {
+    task: Task,
+    pass: Pass,
+    /// The work that goes on beside the lane's next passes.
+    left: JoinSet<WorkReport>,
+}
+
+/// The tasks that rest, with the ends of their rests. The type is pure, without a clock.
+#[derive(Debug, Default)]
+struct Rests(BTreeMap<Task, Instant>);
+
+impl Rests {
+    /// Lets a task rest. Of the rests after several passes of a lane, the one that ends last counts.
+    fn add(&mut self, task: Task, until: Instant) {
+        let end = self.0.entry(task).or_insert(until);
+        *end = until.max(*end);
+    }
+
+    /// Removes the rests that have ended. Returns the time until the next one ends.
+    fn pass_to(&mut self, now: Instant) -> Option<Duration> {
+        self.0.retain(|_, until| *until > now);
+        self.0.values().min().map(|until| until.saturating_duration_since(now))
+    }
+
+    fn has(&self, task: &Task) -> bool {
+        self.0.contains_key(task)
     }
 }
 
 /// The tasks of the loop.
 struct Tasks {
     host: Arc<Inner>,
-    running: JoinSet<(Task, Pass)>,
-    /// The running tasks by their tokio id. If a task panics, tokio reports only this id.
+    running: JoinSet<Ended>,
+    /// The tasks that are not started again before they end, by their tokio id. If a task panics, tokio reports only
+    /// this id.
     busy: BTreeMap<tokio::task::Id, Task>,
-    rests: BTreeMap<Task, Instant>,
+    rests: Rests,
     /// The engines whose claims and callers of earlier runs are not freed yet.
     unrecovered: BTreeSet<usize>,
 }
@@ -187,17 +230,16 @@ struct Tasks {
 impl Tasks {
     fn new(host: Arc<Inner>) -> Self {
         let unrecovered = (0..host.engines.len()).collect();
-        Self { host, running: JoinSet::new(), busy: BTreeMap::new(), rests: BTreeMap::new(), unrecovered }
+        let (running, busy, rests) = (JoinSet::new(), BTreeMap::new(), Rests::default());
+        Self { host, running, busy, rests, unrecovered }
     }
 
     /// Starts every due task that is not running. Returns the time to sleep.
     async fn start_due(&mut self) -> Duration {
         let now = self.host.clock.now();
         let mut sleep = LONGEST_SLEEP;
-        let rested = Instant::now();
-        self.rests.retain(|_, until| *until > rested);
-        for until in self.rests.values() {
-            sleep = sleep.min(until.saturating_duration_since(rested));
+        if let Some(rest) = self.rests.pass_to(Instant::now()) {
+            sleep = sleep.min(rest);
         }
         let busy: BTreeSet<Task> = self.busy.values().cloned().collect();
         for (number, engine) in self.host.engines.clone().into_iter().enumerate() {
@@ -207,7 +249,7 @@ impl Tasks {
             // Later, the claims of an engine without lanes are not freed, because no worker could take up the records.
             let claims = (recovers || !lanes.is_empty()).then_some(Task::Claims(number));
             for task in claims.into_iter().chain(lanes) {
-                if busy.contains(&task) || self.rests.contains_key(&task) {
+                if busy.contains(&task) || self.rests.has(&task) {
                     continue;
                 }
                 if recovers && matches!(task, Task::Claims(_)) {
@@ -238,38 +280,57 @@ impl Tasks {
         let (engine, now) = (Arc::clone(&self.host.engines[*number]), self.host.clock.now());
         let (name, held) = (task.clone(), Arc::clone(&self.host.name));
         let handle = self.running.spawn(async move {
-            let passed = match &task {
-                Task::Lane(_, lane) => engine.work_off(lane, now).await,
-                Task::Claims(_) => claims(&*engine, &held, recovers, now).await,
+            let (pass, left) = match &task {
+                Task::Lane(_, lane) => engine.work_off(lane, now, PATIENCE).await,
+                Task::Claims(_) => (claims(&*engine, &held, recovers, now).await, JoinSet::new()),
             };
-            (task, passed)
+            Ended { task, pass, left }
         });
         self.busy.insert(handle.id(), name);
     }
 
-    /// Waits for a task to end. Returns `None` when no task is running.
+    /// Waits for a task to end, and takes up all that have ended. Returns `None` when no task is running.
     async fn joined(&mut self) -> Option<()> {
-        let joined = self.running.join_next_with_id().await?;
-        let rest = if let Ok((_, (task, pass))) = &joined {
-            if let (Task::Claims(number), None) = (task, &pass.failure) {
-                self.unrecovered.remove(number);
+        let mut joined = Some(self.running.join_next_with_id().await?);
+        while let Some(ended) = joined {
+            match ended {
+                Ok((id, ended)) => {
+                    self.busy.remove(&id);
+                    self.ended(ended);
+                }
+                Err(panicked) => {
+                    error!("a pass panicked; it is tried again");
+                    if let Some(task) = self.busy.remove(&panicked.id()) {
+                        self.rests.add(task, Instant::now() + REST_AFTER_FAILURE);
+                    }
+                }
             }
-            for report in &pass.reports {
-                self.host.observe(report);
-            }
-            if let Some(error) = &pass.failure {
-                warn!(?task, error = %error.detail(), "a pass failed; it is tried again");
-            }
-            rest_after(pass)
-        } else {
-            error!("a pass panicked; it is tried again");
-            Some(REST_AFTER_FAILURE)
-        };
-        let id = joined.map_or_else(|error| error.id(), |(id, _)| id);
-        if let (Some(task), Some(rest)) = (self.busy.remove(&id), rest) {
-            self.rests.insert(task, Instant::now() + rest);
+            joined = self.running.try_join_next_with_id();
         }
         Some(())
+    }
+
+    fn ended(&mut self, Ended { task, pass, left }: Ended) {
+        if !left.is_empty() {
+            // This task is not busy, so the lane may begin another pass for its other records.
+            let task = task.clone();
+            self.running.spawn(async move {
+                let pass = Pass::rest_of(left).await;
+                Ended { task, pass, left: JoinSet::new() }
+            });
+        }
+        if let (Task::Claims(number), None) = (&task, &pass.failure) {
+            self.unrecovered.remove(number);
+        }
+        if let Some(error) = &pass.failure {
+            warn!(?task, error = %error.detail(), "a pass failed; it is tried again");
+        }
+        if let Some(rest) = rest_after(&pass) {
+            self.rests.add(task, Instant::now() + rest);
+        }
+        for report in pass.reports {
+            self.host.observe(report);
+        }
     }
 }
 
@@ -312,5 +373,37 @@ async fn next(engine: &dyn Engine, task: &Task) -> Result<Option<Timestamp>, Rec
     match task {
         Task::Claims(_) => engine.next_claim_end().await,
         Task::Lane(_, lane) => engine.next_in(lane).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pass(outcomes: impl IntoIterator<Item = WorkOutcome>) -> Pass {
+        let report = |outcome| WorkReport { engine: "toy", lane: "a".into(), record: "1".into(), outcome };
+        Pass { reports: outcomes.into_iter().map(report).collect(), ..Pass::default() }
+    }
+
+    fn failed() -> WorkOutcome {
+        WorkOutcome::Failed(Box::new(HostError::Ended { name: "a".to_owned() }))
+    }
+
+    /// Tests passes of one lane that end beside each other: what one has done does not end the rest after another.
+    #[tokio::test(start_paused = true)]
+    async fn a_pass_shortens_no_rest_after_another_pass_of_its_lane() {
+        let (begun, lanes) = (Instant::now(), ["a", "b"].map(|lane| Task::Lane(0, lane.to_owned())));
+        let [lane, other] = &lanes;
+        for passes in [[pass([failed()]), pass([])], [pass([]), pass([failed()])]] {
+            let mut rests = Rests::default();
+            for rest in passes.iter().filter_map(rest_after) {
+                rests.add(lane.clone(), begun + rest);
+            }
+            assert_eq!(rest_after(&pass([WorkOutcome::Gone, failed()])), None);
+            assert_eq!(rests.pass_to(begun + REST).map(|left| REST + left), Some(REST_AFTER_FAILURE));
+            assert!(rests.has(lane) && !rests.has(other));
+            assert_eq!(rests.pass_to(begun + REST_AFTER_FAILURE), None);
+            assert!(!rests.has(lane));
+        }
     }
 }

@@ -53,7 +53,8 @@ pub(super) fn begin(
         take_back(next, now, unused);
         next.check_outs.retain(|out| out.is_proven || out.lease.is_some());
     }
-    let replaced = next.check_outs.iter().filter(|out| returns_unused(out)).count();
+    // Those that are due are returned before the store is asked, and may leave room for the new one.
+    let replaced = next.check_outs.iter().filter(|out| returns_unused(out, now)).count();
     if next.taken() - replaced >= MAX_CHECK_OUTS {
         return Err(TransitionError::TooMany);
     }
@@ -72,14 +73,22 @@ pub(super) fn drop_stale_repetitions(next: &mut SessionState) {
     });
 }
 
+/// Drops the fetches that wait for check-ins, if the session has too many check-outs nevertheless, because the vault
+/// did not take them back.
+pub(super) fn drop_beyond_limit(next: &mut SessionState) {
+    if next.taken() > MAX_CHECK_OUTS {
+        next.fetches.retain(|open| open.stage != FetchStage::Pending);
+    }
+}
+
 /// Tells whether a fetch of this kind shows that the session could not use its earlier credentials. Two kinds do not
 /// show this: a one-time code is used together with a password, and a remote application has credentials of its own.
 pub(super) const fn replaces(kind: CredentialKind) -> bool {
     !matches!(kind, CredentialKind::TotpCodes | CredentialKind::RemoteApp)
 }
 
-fn returns_unused(out: &CheckOut) -> bool {
-    matches!(out.stage, Stage::Returning { reason: CheckInReason::Unused, .. })
+fn returns_unused(out: &CheckOut, now: Timestamp) -> bool {
+    matches!(out.stage, Stage::Returning { reason: CheckInReason::Unused, owed } if owed.next <= now)
 }
 
 pub(super) fn authenticated(

@@ -32,31 +32,26 @@ impl From<Part> for Dropped {
     }
 }
 
-/// Ends a session at these stores. A store at which the end cannot be stored is tried again, so that the leases do not
-/// stay open until the next start of the host.
+/// Ends a session at a store. If the end cannot be stored, it is tried again, so that the leases do not stay open until
+/// the next start of the host.
 ///
 /// It is not tried again if the session has no record there: then the session holds nothing, and a storage engine that
-/// fails for long must not fill the memory with sessions. Nor is it if the host is gone or was ended, since its next start
-/// ends the sessions that have records.
-pub(super) async fn end_dropped(worker: Arc<Worker<SessionWorkflow>>, mut left: Vec<Dropped>) {
+/// fails for long must not fill the memory with sessions. Nor is it if the host is gone or was ended, since its next
+/// start ends the sessions that have records.
+pub(super) async fn end_dropped(worker: Arc<Worker<SessionWorkflow>>, mut dropped: Dropped) {
     let (host, mut worker, mut wait) = (Arc::downgrade(&worker), Some(worker), FIRST_WAIT);
     while let Some(living) = worker {
-        let mut failed = Vec::new();
-        for mut dropped in left {
-            let Err(error) = dropped.end(&living).await else { continue };
-            let is_over = matches!(error, RecordError::Superseded | RecordError::Ended);
-            let is_repeated = dropped.may_have_record && !is_over;
-            if wait == FIRST_WAIT || !is_repeated {
-                let SessionAtStore { store, connection, .. } = &dropped.at;
-                warn!(%store, session = %connection.session_id, error = %error.detail(), is_repeated, "the end of a session without a handle could not be stored");
-            }
-            failed.extend(is_repeated.then_some(dropped));
-        }
+        let Err(error) = dropped.end(&living).await else { return };
         drop(living);
-        if failed.is_empty() {
+        let is_over = matches!(error, RecordError::Superseded | RecordError::Ended);
+        let is_repeated = dropped.may_have_record && !is_over;
+        if wait == FIRST_WAIT || !is_repeated {
+            let SessionAtStore { store, connection, .. } = &dropped.at;
+            warn!(%store, session = %connection.session_id, error = %error.detail(), is_repeated, "the end of a session without a handle could not be stored");
+        }
+        if !is_repeated {
             return;
         }
-        left = failed;
         tokio::time::sleep(wait).await;
         (wait, worker) = ((wait * 2).min(LONGEST_WAIT), host.upgrade());
     }

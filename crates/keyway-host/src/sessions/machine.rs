@@ -23,9 +23,9 @@ use keyway_core::Timestamp;
 use keyway_credentials::{Candidate, CheckInReason, CheckInTrigger, Holder, Lease, MAX_CHECK_OUTS, Rotation};
 
 use super::changes::{
-    add_read, authenticated, begin, decide, drop_stale_repetitions, force, forget_returned, found, give_back,
-    give_up, not_returned, put_off_resolving, renewed_lease, resolved, returned, settle_interrupted,
-    take_back, told, unclear,
+    add_read, authenticated, begin, decide, drop_beyond_limit, drop_stale_repetitions, force,
+    forget_returned, found, give_back, give_up, not_returned, put_off_resolving, renewed_lease, resolved,
+    returned, settle_interrupted, take_back, told, unclear,
 };
 use super::lease_times::return_at;
 use super::state::{CheckOut, CheckOutId, Data, FetchStage, Notice, OpenFetch, Owed, SessionState, Stage};
@@ -347,6 +347,7 @@ fn proceed(mut next: SessionState, now: Timestamp) -> Step {
         return Step::to(next).then(Command::Tell(Told::Ended, told));
     }
     drop_stale_repetitions(&mut next);
+    drop_beyond_limit(&mut next);
     if let Some(open) = next.fetches.iter_mut().find(|open| open.stage == FetchStage::Pending) {
         open.stage = FetchStage::Asked;
         let open = open.clone();

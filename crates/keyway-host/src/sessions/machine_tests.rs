@@ -125,6 +125,19 @@ fn a_session_holds_no_more_than_it_may() {
 }
 
 #[test]
+fn leases_that_are_not_taken_back_leave_no_room_for_others() {
+    let full = SessionState { check_outs: (1..=16).map(out).collect(), ..SessionState::default() };
+    let mut step = after(Some(&full), Standing::Free, fetch(99));
+    while let Some(Command::CheckIn(check_out)) = step.command {
+        let taken_back = Err(again());
+        step = after(step.state.as_ref(), Standing::Ours, What::CheckIn { check_out, taken_back });
+    }
+    let full = step.state.unwrap();
+    assert!(step.command.is_none() && full.fetches.is_empty(), "the store is not asked");
+    assert_eq!(try_step(Some(&full), Standing::Free, fetch(99)).err(), Some(TransitionError::TooMany));
+}
+
+#[test]
 fn a_store_is_told_of_the_authentication_first_and_of_the_end_last() {
     let accepted =
         What::AuthenticationCompleted { trigger: CheckInTrigger::AfterAuthentication, read: Vec::new() };

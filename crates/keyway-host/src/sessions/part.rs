@@ -1,6 +1,6 @@
 //! Holds the progress of a session at one store.
 
-use keyway_credentials::{Candidate, CredentialStoreName};
+use keyway_credentials::{Candidate, CredentialStoreName, MAX_CHECK_OUTS};
 
 use super::asking::Answer;
 use super::engine::Sessions;
@@ -8,7 +8,7 @@ use super::error::SessionsError;
 use super::live::Live;
 use super::machine::{Event, What};
 use super::record::SessionAtStore;
-use super::state::CheckOut;
+use super::state::{CheckOut, SessionState};
 use super::workflow::SessionWorkflow;
 use crate::records::{Address, Entry, Journal, RecordError};
 use crate::work::Submitted;
@@ -44,10 +44,18 @@ impl Part {
         }
     }
 
+    fn state(&self) -> Option<&SessionState> {
+        self.entry.as_ref().and_then(|entry| entry.state.as_ref())
+    }
+
     /// Tells whether the session has the account at the asset checked out.
     pub(super) fn holds(&self, candidate: &Candidate) -> bool {
-        let state = self.entry.as_ref().and_then(|entry| entry.state.as_ref());
-        state.is_some_and(|state| state.held().any(|held| held == candidate))
+        self.state().is_some_and(|state| state.held().any(|held| held == candidate))
+    }
+
+    /// Tells whether the session has as many check-outs as it may.
+    pub(super) fn is_full(&self) -> bool {
+        self.state().is_some_and(|state| state.taken() >= MAX_CHECK_OUTS)
     }
 
     /// Applies an event and makes the calls of the store that follow from it. Returns the store's answer and failures.

@@ -28,6 +28,7 @@ use super::record::SessionAtStore;
 use super::refusals::Refusals;
 use super::search::{Attempt, Search};
 use super::state::{CheckOut, Data, FetchStage, OpenFetch};
+use super::together::together;
 use super::vault::RunningVault;
 use super::workflow::SessionWorkflow;
 use crate::records::{Entry, random};
@@ -314,7 +315,9 @@ impl Inner {
         let (answer, failures) = part.submit(&self.sessions, What::Fetch { fetch: open, again }).await?;
         let operation = operation(fetch.kind);
         let asked = |failure: &SessionsError| matches!(failure, SessionsError::Store { call, .. } if *call == operation);
-        answer.ok_or_else(|| failures.into_iter().rev().find(asked).unwrap_or(SessionsError::Overtaken))
+        let dropped =
+            || if part.is_full() { TransitionError::TooMany.into() } else { SessionsError::Overtaken };
+        answer.ok_or_else(|| failures.into_iter().rev().find(asked).unwrap_or_else(dropped))
     }
 
     /// Asks a store without leases. The store only reads, so nothing is recorded (decision S2).
@@ -408,37 +411,35 @@ impl Inner {
         }
     }
 
-    /// Tells all stores of the session of an event, except stores that know that the session has ended.
+    /// Tells all stores of the session of an event at the same time, except stores that know that the session has
+    /// ended.
     async fn tell(
         &self,
         progress: &mut Progress,
-        what: impl Fn(&RunningVault, Vec<CheckOut>) -> What,
+        what: impl Fn(&RunningVault, Vec<CheckOut>) -> What + Sync,
     ) -> Result<Settled, SessionsError> {
-        let (mut settled, mut first) = (Settled::default(), None);
-        for part in progress.parts.values_mut().filter(|part| !part.has_ended) {
-            let vault = match self.sessions.vault(&part.at.store) {
-                Ok(vault) => vault,
-                // The other vaults are told all the same.
-                Err(error) => {
-                    first = first.or(Some(error));
-                    continue;
-                }
-            };
+        let (has_ended, what) = (progress.has_ended, &what);
+        let parts = progress.parts.values_mut().filter(|part| !part.has_ended);
+        // A store that hangs must not delay what the others are told.
+        let told = together(parts.map(|part| async move {
+            let vault = self.sessions.vault(&part.at.store)?;
             let what = what(&vault, part.read.clone());
             let takes_read = !matches!(what, What::AuthenticationFailed);
             match part.submit(&self.sessions, what).await {
                 Ok((_, failures)) => {
-                    settled.failures.extend(failures);
-                    part.has_ended = progress.has_ended;
+                    part.has_ended = has_ended;
                     if takes_read {
                         part.read.clear();
                     }
+                    Ok(failures)
                 }
-                Err(SessionsError::Refused(TransitionError::NoSession)) => {}
-                Err(error) => first = first.or(Some(error)),
+                Err(SessionsError::Refused(TransitionError::NoSession)) => Ok(Vec::new()),
+                Err(error) => Err(error),
             }
-        }
-        first.map_or(Ok(settled), Err)
+        }))
+        .await;
+        let failures: Result<Vec<_>, _> = told.into_iter().collect();
+        Ok(Settled { failures: failures?.into_iter().flatten().collect() })
     }
 }
 
@@ -449,12 +450,10 @@ impl Drop for Inner {
             return;
         }
         let parts = std::mem::take(&mut self.progress.get_mut().parts).into_values();
-        let left: Vec<_> = parts.filter(|part| !part.has_ended).map(|part| Dropped::from(*part)).collect();
         // Without a runtime, the host ends the session at its next start.
-        if !left.is_empty()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(end_dropped(Arc::clone(&self.sessions.worker), left));
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        for part in parts.filter(|part| !part.has_ended) {
+            runtime.spawn(end_dropped(Arc::clone(&self.sessions.worker), Dropped::from(*part)));
         }
     }
 }

@@ -3,11 +3,12 @@
 //! See decision R6.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::{PluginError, Timestamp};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use super::health::EngineHealth;
@@ -23,8 +24,8 @@ use crate::records::{Applied, Change, Claim, Due, Entry, Listed, NameTag, Names,
 const WINDOW: usize = 128;
 /// A moment after the ends of all claims.
 const LATEST: Timestamp = Timestamp::from_milliseconds(u64::MAX);
-/// The maximum number of records of a lane that are worked on at a time, unless the plugin sets a lower limit.
-const MOST_AT_ONCE: usize = 8;
+/// The maximum number of records of a lane that passes work on at a time, unless the plugin sets a lower limit.
+pub(super) const MOST_AT_ONCE: usize = 8;
 
 /// The result of a pass over the due records of a lane, or over claims.
 #[derive(Debug, Default)]
@@ -42,6 +43,21 @@ pub(crate) struct Pass {
 impl Pass {
     fn ended(self, result: Result<(), RecordError>) -> Self {
         Self { failure: result.err(), ..self }
+    }
+
+    /// Waits for work, and adds its reports. If the future is dropped, the rest of the work goes on.
+    async fn finish(&mut self, running: &mut JoinSet<WorkReport>) {
+        while let Some(done) = running.join_next().await {
+            // Panics of plugins are contained, so a panic that is ignored here is a fault of the engine itself.
+            self.reports.extend(done.ok());
+        }
+    }
+
+    /// Waits for the work that a pass has left.
+    pub(crate) async fn rest_of(mut left: JoinSet<WorkReport>) -> Self {
+        let mut pass = Self::default();
+        pass.finish(&mut left).await;
+        pass
     }
 
     /// Adds the result of another pass. The first failure is kept.
@@ -80,8 +96,10 @@ pub(crate) trait Engine: Send + Sync {
     /// Frees the expired claims of every host. A claim that ends too late for this host's clock is watched, too.
     async fn free_ended_claims(&self, now: Timestamp) -> Pass;
 
-    /// Works on the due records of a lane while there are free permits.
-    async fn work_off(&self, lane: &str, now: Timestamp) -> Pass;
+    /// Works on the due records of a lane while there are free permits. Returns the work that is not done when
+    /// `patience` has passed since the last record was begun. This work goes on until the set is dropped, and counts
+    /// towards the limit of the lane's other passes (decision H354).
+    async fn work_off(&self, lane: &str, now: Timestamp, patience: Duration) -> (Pass, JoinSet<WorkReport>);
 
     /// Returns the earliest moment at which work in this lane is due.
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError>;
@@ -125,16 +143,13 @@ impl<W: Workflow> Engine for Arc<Worker<W>> {
         pass.ended(freed)
     }
 
-    async fn work_off(&self, lane: &str, now: Timestamp) -> Pass {
+    async fn work_off(&self, lane: &str, now: Timestamp, patience: Duration) -> (Pass, JoinSet<WorkReport>) {
         let (mut pass, mut running) = (Pass::default(), JoinSet::new());
         let started = self.start_due(lane, now, &mut pass, &mut running).await;
         // Work that is started is finished even if the storage engine failed meanwhile: an aborted call of a plugin may
         // have had an effect of which the record tells nothing.
-        while let Some(done) = running.join_next().await {
-            // Panics of plugins are contained, so a panic that is ignored here is a fault of the engine itself.
-            pass.reports.extend(done.ok());
-        }
-        pass.ended(started)
+        let _ = timeout(patience, pass.finish(&mut running)).await;
+        (pass.ended(started), running)
     }
 
     async fn next_in(&self, lane: &str) -> Result<Option<Timestamp>, RecordError> {
@@ -186,7 +201,7 @@ impl<W: Workflow> Worker<W> {
         pass: &mut Pass,
         running: &mut JoinSet<WorkReport>,
     ) -> Result<(), RecordError> {
-        let tag = self.journal.lane_tag(lane);
+        let (tag, slots) = (self.journal.lane_tag(lane), self.slots(lane));
         let (mut after, mut has_begun) = (None::<Listed>, false);
         loop {
             let (mut window, more) =
@@ -198,13 +213,10 @@ impl<W: Workflow> Worker<W> {
             }
             let mut confirmed = 0;
             for listed in window {
+                // The semaphore is never closed.
+                let slot = Arc::clone(&slots).acquire_owned().await.ok();
                 let Some(entry) = self.read(&listed, pass).await? else { continue };
                 confirmed += 1;
-                if running.len() >= MOST_AT_ONCE
-                    && let Some(done) = running.join_next().await
-                {
-                    pass.reports.extend(done.ok());
-                }
                 let permit = match self.workflow.guard(lane) {
                     // Waits in turn, so that callers that want every permit do not keep the lane from all of them.
                     Some(guard) if !has_begun => {
@@ -230,6 +242,7 @@ impl<W: Workflow> Worker<W> {
                     let taken_up = report(&entry, WorkOutcome::LeasedElsewhere);
                     let event = worker.workflow.wake(&entry.fixed, worker.clock.now().max(now));
                     let ended = worker.submit_held(entry, event, None, Some(hold), Some(permit)).await;
+                    drop(slot);
                     WorkReport { outcome: outcome_of(ended), ..taken_up }
                 });
             }

@@ -253,7 +253,7 @@ async fn a_claim_is_renewed_for_as_long_as_the_plugin_works() {
         tokio::time::sleep(CLAIM / 6).await;
         let now = other.clock.now();
         other.free_ended_claims(now).await;
-        let pass = other.work_off("toy", now).await;
+        let pass = other.work_off("toy", now, Duration::MAX).await.0;
         assert!(pass.reports.is_empty(), "{pass:?}");
     }
     assert_eq!(working.await.unwrap(), Some("the answer"));
@@ -281,7 +281,7 @@ async fn work_that_was_given_up_is_taken_over() {
         taken_after += 1;
         let now = other.clock.now();
         other.free_ended_claims(now).await;
-        if let [done] = &other.work_off("toy", now).await.reports[..] {
+        if let [done] = &other.work_off("toy", now, Duration::MAX).await.0.reports[..] {
             assert!(matches!(done.outcome, WorkOutcome::Settled), "{done:?}");
             break;
         }
@@ -306,7 +306,7 @@ async fn work_that_was_given_up_by_a_host_whose_clock_was_ahead_is_taken_over() 
         let now = other.clock.now();
         assert!(other.next_claim_end().await.unwrap().is_none_or(|end| end <= now));
         other.free_ended_claims(now).await;
-        if let [done] = &other.work_off("toy", now).await.reports[..] {
+        if let [done] = &other.work_off("toy", now, Duration::MAX).await.0.reports[..] {
             assert!(matches!(done.outcome, WorkOutcome::Settled), "{done:?}");
             break;
         }
@@ -333,7 +333,7 @@ async fn work_that_is_started_is_finished_when_the_storage_engine_fails() {
     let [asked, finished] = [&toy.asked, &toy.finished].map(Arc::clone);
     let one = worker(&storage, &keys, "one", toy).await;
     failing.0.end_after(1, Fault::EndsBefore);
-    let pass = one.work_off("toy", one.clock.now()).await;
+    let pass = one.work_off("toy", one.clock.now(), Duration::MAX).await.0;
     assert!(pass.failure.is_some() && !pass.reports.is_empty(), "{pass:?}");
     assert_eq!([asked, finished].map(|count| count.load(Ordering::SeqCst)), [1, 1]);
 }

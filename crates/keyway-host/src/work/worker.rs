@@ -1,16 +1,18 @@
 //! Holds the state of an engine's worker, which is shared by the worker's steps and passes.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use keyway_core::{Clock, Timestamp};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::damage::WarnedOf;
 use super::hold::{Hold, Holds};
 use super::limits::Limits;
+use super::pass::MOST_AT_ONCE;
 use super::retry::Again;
 use super::seen_claims::SeenClaims;
 use super::workflow::{Standing, Workflow};
@@ -98,6 +100,7 @@ pub(crate) struct Worker<W: Workflow> {
     holds: Arc<Holds>,
     seen_claims: Mutex<SeenClaims>,
     warned_of: Mutex<WarnedOf>,
+    slots: Mutex<BTreeMap<String, Arc<Semaphore>>>,
 }
 
 /// Keeps the hold and the permit of a plugin call until the call ends, even if its caller goes
@@ -112,13 +115,28 @@ pub(crate) struct Working {
 
 impl<W: Workflow> Worker<W> {
     pub(crate) fn new(workflow: W, journal: Journal<W>, clock: Arc<dyn Clock>, run: Run) -> Self {
-        let (holds, seen_claims, warned_of) = (Arc::default(), Mutex::default(), Mutex::default());
-        Self { workflow, journal, clock, run, holds, seen_claims, warned_of }
+        Self {
+            workflow,
+            journal,
+            clock,
+            run,
+            holds: Arc::default(),
+            seen_claims: Mutex::default(),
+            warned_of: Mutex::default(),
+            slots: Mutex::default(),
+        }
     }
 
     /// Holds a record, unless another call of this run holds it.
     pub(crate) fn hold(&self, address: Address) -> Option<Hold> {
         self.holds.take(address)
+    }
+
+    /// Returns the slots of a lane. A pass takes one for each record that it works on.
+    pub(super) fn slots(&self, lane: &str) -> Arc<Semaphore> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Semaphore::new(MOST_AT_ONCE));
+        Arc::clone(slots.entry(lane.to_owned()).or_insert_with(new))
     }
 
     /// Makes a claim of this run that begins now. The claim lasts longer than the plugin may take for this command.

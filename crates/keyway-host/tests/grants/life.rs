@@ -179,6 +179,20 @@ async fn a_service_with_faults_is_disabled_with_all_of_them_and_the_others_work(
     granted(grants.request(&name("broken"), plain_request("joe")).await);
 }
 
+/// Tests a host that starts with a clock that is ahead, before it could be set.
+#[tokio::test]
+async fn a_clock_that_was_ahead_keeps_no_service_off() {
+    let world = World::plain();
+    world.change(|world| world.version = "broken".to_owned());
+    let (clock, year) = (Arc::new(TestClock::default()), std::time::Duration::from_secs(365 * 24 * 3600));
+    clock.advance(year);
+    let built = host(&memory(), &ring(), service(&world)).clock(Arc::clone(&clock) as _);
+    let grants = built.started().await;
+    world.change(|world| world.version = "1".to_owned());
+    grants.run_due(clock.set_back(year)).await.unwrap();
+    until("it described itself", || grants.service(&svc()).unwrap().enabled).await;
+}
+
 #[tokio::test]
 async fn nothing_is_decided_that_is_known() {
     let world = World::plain();

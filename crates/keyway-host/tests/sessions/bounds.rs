@@ -1,7 +1,7 @@
 //! Tests limits: of records, of locks, of check-outs, and of waits.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use keyway_core::Clock;
@@ -9,7 +9,9 @@ use keyway_credentials::{
     Account, Asset, AssetGenerator, AssetRules, Busy, Candidates, CredentialError, FetchOutcome, Holder,
     Json, Passwords,
 };
-use keyway_host::sessions::{FetchRequest, Fetched, LeaseQuery, Lock, LockTarget, NewSession, SessionsError};
+use keyway_host::sessions::{
+    FetchRequest, Fetched, LeaseQuery, Lock, LockTarget, NewSession, SessionsError, TransitionError,
+};
 
 use crate::odd::*;
 use crate::world::*;
@@ -159,4 +161,36 @@ async fn a_handle_beside_the_one_that_ended_the_session_gets_nothing() {
     drop(living);
     world.pass(Duration::from_secs(1_000_000)).await;
     assert!(fetched.is_err());
+}
+
+/// Tests that a session cannot pile up leases at a vault that gives credentials and does not take them back.
+#[tokio::test]
+async fn leases_that_are_not_taken_back_count() {
+    let clock: Arc<TestClock> = Arc::default();
+    let fails = Arc::new(AtomicBool::new(true));
+    let mut odd = Odd::new();
+    odd.check_in = Box::new({
+        let fails = Arc::clone(&fails);
+        move |_| {
+            let error = || CredentialError::failed("sorry", "it is not taken back");
+            if fails.load(Ordering::SeqCst) { Err(error()) } else { Ok(()) }
+        }
+    });
+    let world = start(vault_of(Arc::new(odd)), &clock).await;
+    let session = world.session("s");
+    let joe = LeaseQuery::Holder(Holder::new("joe").unwrap());
+    for _ in 0..16 {
+        found(&session).await;
+    }
+    for _ in 0..4 {
+        let refused = passwords(&session).await.unwrap_err();
+        assert!(matches!(refused, SessionsError::Refused(TransitionError::TooMany)), "{refused}");
+        assert_eq!(world.leases(&joe, None, 99).await.unwrap().leases.len(), 16);
+    }
+    // Once the vault takes leases back, the next fetch waits for no worker.
+    fails.store(false, Ordering::SeqCst);
+    clock.advance(Duration::from_secs(3600));
+    found(&session).await;
+    assert_eq!(world.leases(&joe, None, 99).await.unwrap().leases.len(), 1);
+    session.end().await.unwrap();
 }

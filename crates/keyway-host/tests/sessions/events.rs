@@ -213,3 +213,51 @@ async fn the_data_of_a_failing_call_is_kept() {
     // The panic may have left a lease, and the store cannot be asked about it.
     assert_eq!(world.undecided(None, 9).await.unwrap().fetches.len(), 1);
 }
+
+/// A store whose check-ins do not end.
+#[derive(Debug)]
+struct Hanging;
+
+#[async_trait]
+impl CredentialStore for Hanging {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::MINIMAL.passwords(true).leases(true)
+    }
+
+    async fn passwords(&self, _: &Fetch) -> Result<FetchOutcome<Passwords>, CredentialError> {
+        let lease = Lease::new(LeaseId::new("l").unwrap());
+        Ok(Found::new(Passwords::new(Password::new("correct horse"))).with_lease(lease).into())
+    }
+
+    async fn check_in(&self, _: &CheckIn) -> Result<CheckedIn, CredentialError> {
+        std::future::pending().await
+    }
+}
+
+/// Tests the end of a session that also uses a vault that hangs, whether it is called or the last handle is dropped.
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_hangs_does_not_delay_the_end_at_others() {
+    for drops in [false, true] {
+        let (clock, cellar) = (Arc::default(), CredentialStoreName::new("a-cellar").unwrap());
+        let store = store(&clock);
+        let hanging = Vault::with_store(cellar.clone(), Arc::new(Hanging));
+        let built = builder(&memory(), &ring(), &clock).vault(vault(&store)).vault(hanging);
+        let world = World::start(built, &clock).await;
+        let session = world.session("s");
+        found(&session).await;
+        session.fetch::<Passwords>(&cellar, FetchRequest::new()).await.unwrap().found().unwrap();
+        let ends = (!drops).then(|| {
+            tokio::spawn({
+                let session = session.clone();
+                async move { session.end().await.unwrap().failures.len() }
+            })
+        });
+        drop(session);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!((store.held().len(), store.count(StoreCall::SessionEnded)), (0, 1), "drops: {drops}");
+        if let Some(ends) = ends {
+            assert!(!ends.is_finished(), "one vault hangs");
+            assert_eq!(ends.await.unwrap(), 1);
+        }
+    }
+}

@@ -4,6 +4,7 @@ mod creation;
 mod deletion;
 mod forgetting;
 mod life;
+mod long;
 mod quarantine;
 mod rotation;
 mod scripted;

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use keyway_generic::GenericPlugin;
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    Call, Json, Layered, OpenContext, RotationListener, SecretStore, SecretStoreLayer, SecretStorePlugin,
-    SecretStores, StoreError,
+    Call, Json, Layered, OpenContext, Progress, RotationListener, SecretStore, SecretStoreLayer,
+    SecretStorePlugin, SecretStores, StoreError,
 };
 
 keyway_secrets::register! {
@@ -34,6 +35,10 @@ pub(crate) enum Script {
     Stays(u32),
     /// A rotation fails with an error that panics when it is printed.
     Unprintable(u32),
+    /// A rotation fails with an error that panics when it is dropped.
+    Undroppable(u32),
+    /// A rotation reports progress, and does not end before the script does.
+    Endless(u32),
 }
 
 /// The scripts, by the name of the store.
@@ -41,6 +46,11 @@ static SCRIPTS: Mutex<BTreeMap<String, Script>> = Mutex::new(BTreeMap::new());
 
 pub(crate) fn script(store: &str, script: Script) {
     SCRIPTS.lock().unwrap().insert(store.to_owned(), script);
+}
+
+/// Returns what is left of a script.
+pub(crate) fn left(store: &str) -> Option<Script> {
+    SCRIPTS.lock().unwrap().get(store).copied()
 }
 
 #[derive(Debug)]
@@ -106,6 +116,15 @@ impl SecretStoreLayer for ScriptedStore {
         if self.plays(|script| if let Script::Unprintable(left) = script { Some(left) } else { None }) {
             return Err(StoreError::system("rotate", Unprintable));
         }
+        if self.plays(|script| if let Script::Undroppable(left) = script { Some(left) } else { None }) {
+            return Err(StoreError::system("rotate", Undroppable));
+        }
+        let mut done = 0;
+        while self.plays(|script| if let Script::Endless(left) = script { Some(left) } else { None }) {
+            done += 1;
+            listener.progressed(Progress { done, total: done + 1 });
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         self.inner.rotate(new, listener).await
     }
 }
@@ -120,3 +139,20 @@ impl std::fmt::Display for Unprintable {
 }
 
 impl std::error::Error for Unprintable {}
+
+#[derive(Debug)]
+struct Undroppable;
+
+impl std::fmt::Display for Undroppable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it is not dropped in silence")
+    }
+}
+
+impl std::error::Error for Undroppable {}
+
+impl Drop for Undroppable {
+    fn drop(&mut self) {
+        panic!("in the destructor of an error");
+    }
+}

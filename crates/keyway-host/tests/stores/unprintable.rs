@@ -2,13 +2,14 @@
 //!
 //! See decision H313.
 
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::{ErrorKind, PluginError};
 use keyway_host::Host;
 use keyway_host::stores::{Limits, Phase, Retries};
-use keyway_secrets::SecretStore;
+use keyway_secrets::{SecretStore, StoreError};
 use keyway_storage::Memory;
 use tokio::sync::oneshot;
 use tracing::span::{Attributes, Id, Record};
@@ -40,9 +41,9 @@ impl Subscriber for Logs {
     fn exit(&self, _: &Id) {}
 }
 
-#[tokio::test]
-async fn an_error_that_panics_when_it_is_printed_ends_no_loop() {
-    let _logs = tracing::subscriber::set_default(Logs);
+/// Starts a host with its loop, makes a store, and lets one rotation by a caller and two by the loop fail. Returns the
+/// error of the caller, which the host has not dropped.
+async fn rotated_at_last(store: &str, plays: Script) -> ManuallyDrop<StoreError> {
     let (old, new) = (ring(), ring());
     let retries = Retries::default().with_first(Duration::from_millis(50));
     let host = Host::builder(registry(), Arc::new(Memory::new()), ring())
@@ -52,9 +53,9 @@ async fn an_error_that_panics_when_it_is_printed_ends_no_loop() {
         .await
         .unwrap();
     let stores = host.stores();
-    let store = stores.create(&name("unprintable"), "scripted", serde_json::json!({}), &old).await.unwrap();
-    script("unprintable", Script::Unprintable(3));
-    let error = store.rotate(&new, &silent).await.unwrap_err();
+    let hosted = stores.create(&name(store), "scripted", serde_json::json!({}), &old).await.unwrap();
+    script(store, plays);
+    let error = ManuallyDrop::new(hosted.rotate(&new, &silent).await.unwrap_err());
 
     let (end, ended) = oneshot::channel::<()>();
     let run = tokio::spawn({
@@ -68,14 +69,27 @@ async fn an_error_that_panics_when_it_is_printed_ends_no_loop() {
     });
     // Two more rotations fail, and then one works.
     for _ in 0..1000 {
-        if run.is_finished() || store.state().await.unwrap().phase == Phase::Active {
+        if run.is_finished() || hosted.state().await.unwrap().phase == Phase::Active {
             break;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let _ = end.send(());
     run.await.unwrap().unwrap();
-    assert_eq!(store.state().await.unwrap().keys, [new.primary_id()]);
+    assert_eq!(hosted.state().await.unwrap().keys, [new.primary_id()]);
+    error
+}
+
+#[tokio::test]
+async fn an_error_that_panics_when_it_is_printed_ends_no_loop() {
+    let _logs = tracing::subscriber::set_default(Logs);
+    let error = rotated_at_last("unprintable", Script::Unprintable(3)).await;
     assert_eq!(error.kind(), ErrorKind::ContractViolation);
-    assert!(error.detail().contains("panics"), "{error}");
+    assert!(error.detail().contains("panics"), "{}", *error);
+}
+
+#[tokio::test]
+async fn an_error_that_panics_when_it_is_dropped_ends_no_loop() {
+    let error = rotated_at_last("undroppable", Script::Undroppable(3)).await;
+    assert!(error.detail().contains("in silence"), "{}", *error);
 }

@@ -19,6 +19,11 @@ impl TestClock {
         self.0.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
         self.now()
     }
+
+    pub(crate) fn set_back(&self, by: Duration) -> Timestamp {
+        self.0.fetch_sub(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+        self.now()
+    }
 }
 
 impl Clock for TestClock {
