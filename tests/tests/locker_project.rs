@@ -222,7 +222,7 @@ fn project() -> LockerDouble {
 }
 
 #[test]
-fn what_others_change_between_two_pages_shows_and_an_unchanged_list_is_read_once() {
+fn a_change_between_two_pages_shows_and_an_unchanged_list_is_read_once() {
     let double = project();
     let prod = double.environments().into_iter().find(|environment| environment.name == "prod").unwrap().id;
     let store = store_of_locker(&double);

@@ -5,8 +5,8 @@
 //! [`conformance_test!`](crate::conformance_test), which makes one test. To get the report itself, run a [`Candidate`].
 //!
 //! The environment variable `KEYWAY_SEED` sets the seed of random choices, `KEYWAY_RULE` selects the rules whose ids
-//! start with it, and `KEYWAY_DEADLINE` sets the time limit of a rule in seconds, for a slow plugin. A failure prints the
-//! command that repeats it, quoted for the shell.
+//! start with it, and `KEYWAY_DEADLINE` sets the time limit of a rule in seconds, for a slow plugin. A failure prints
+//! the command that repeats it, quoted for the shell.
 
 use std::env;
 use std::process::ExitCode;

@@ -19,16 +19,18 @@ pub(crate) use unix::{give_file, give_folder, give_lock};
 
 #[cfg(unix)]
 mod unix {
+    use std::ffi::OsStr;
     use std::fs::{File, Metadata, Permissions};
     use std::io;
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, fchown};
 
     use super::Rights;
-    use crate::folder::Folder;
+    use crate::folder::{Folder, Use};
 
-    /// Gives a new file to the owner of the file that it replaces, or else to the owner of its folder.
+    /// Gives a new file to the owner of the file `name` that it replaces, or else to the owner of its folder.
     pub(crate) fn give_file(
         new: &File,
+        name: &OsStr,
         replaced: Option<&Metadata>,
         folder: &Folder,
         rights: Rights,
@@ -42,7 +44,50 @@ mod unix {
             (Rights::Kept { .. }, Some(metadata)) => metadata.mode() & 0o7777,
             (Rights::Kept { new_mode }, None) => new_mode,
         };
-        give(new, &like, mode, must_be_owner)
+        let mut mode = give_to(new, &like, mode, must_be_owner)?;
+        if let (Rights::Kept { .. }, Some(_)) = (rights, replaced)
+            && let Some(old) = folder.open_file(name, Use::Read).map_err(io::Error::other)?
+            && keep_access_list(&old, new).is_err()
+        {
+            // Without rights of the group, a list that is left gives no rights either.
+            mode = without_group(mode);
+        }
+        set_mode(new, mode)
+    }
+
+    /// Gives a new file the access-control list of the file that it replaces. If that has none, takes away a list that
+    /// comes from the folder.
+    ///
+    /// With a list, the mode shows the mask of the list as the rights of the group. Without the list, the group would
+    /// get these rights. If the group cannot be kept, its rights in the list would be those of another group, so the
+    /// list is not kept.
+    #[cfg(target_os = "linux")]
+    fn keep_access_list(old: &File, new: &File) -> io::Result<()> {
+        use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr};
+        use rustix::io::Errno;
+
+        const NAME: &str = "system.posix_acl_access";
+        /// The longest attribute on Linux.
+        const MAX_BYTES: usize = 64 * 1024;
+        let mut list = vec![0; MAX_BYTES];
+        let kept = match fgetxattr(old, NAME, &mut list[..]) {
+            Ok(length) if old.metadata()?.gid() == new.metadata()?.gid() => {
+                fsetxattr(new, NAME, &list[..length], XattrFlags::empty())
+            }
+            Ok(_) | Err(Errno::NODATA) => fremovexattr(new, NAME),
+            Err(error) => Err(error),
+        };
+        match kept {
+            Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
+            kept => Ok(kept?),
+        }
+    }
+
+    /// Does nothing, because other systems keep their lists elsewhere.
+    #[cfg(not(target_os = "linux"))]
+    #[allow(clippy::unnecessary_wraps)] // As on Linux.
+    fn keep_access_list(_: &File, _: &File) -> io::Result<()> {
+        Ok(())
     }
 
     /// Gives a new lock file to the owner of its folder. A group that may write in the folder may also lock, because it
@@ -67,6 +112,16 @@ mod unix {
     /// Changes the owner and the mode of a new file through its handle. An existing file is never given away, because
     /// it may be a file of another user that was put at this path.
     fn give(new: &File, like: &Metadata, mode: u32, must_be_owner: bool) -> io::Result<()> {
+        set_mode(new, give_to(new, like, mode, must_be_owner)?)
+    }
+
+    fn set_mode(new: &File, mode: u32) -> io::Result<()> {
+        new.set_permissions(Permissions::from_mode(mode))
+    }
+
+    /// Changes the owner of a new file. Returns the mode that the file may have then. The mode is set afterwards,
+    /// because a change of the owner clears some of its bits.
+    fn give_to(new: &File, like: &Metadata, mode: u32, must_be_owner: bool) -> io::Result<u32> {
         let own = new.metadata()?;
         let given = own.uid() != like.uid() && {
             let given = fchown(new, Some(like.uid()), Some(like.gid()));
@@ -78,16 +133,13 @@ mod unix {
                 }
             }
         };
-        let mode = if given || own.gid() == like.gid() {
-            mode
-        } else {
-            match fchown(new, None, Some(like.gid())) {
-                Err(error) if is_not_ours_to_give(&error) => without_group(mode),
-                given => given.map(|()| mode)?,
-            }
-        };
-        // This comes after the change of the owner, because that change clears some bits of the mode.
-        new.set_permissions(Permissions::from_mode(mode))
+        if given || own.gid() == like.gid() {
+            return Ok(mode);
+        }
+        match fchown(new, None, Some(like.gid())) {
+            Err(error) if is_not_ours_to_give(&error) => Ok(without_group(mode)),
+            given => given.map(|()| mode),
+        }
     }
 
     /// Tells whether the error means that this process may not give files away, or that the owner has no number in the
@@ -129,13 +181,20 @@ pub(crate) use elsewhere::{give_file, give_folder, give_lock};
 #[cfg(not(unix))]
 #[allow(clippy::unnecessary_wraps)] // As on Unix.
 mod elsewhere {
+    use std::ffi::OsStr;
     use std::fs::{File, Metadata};
     use std::io;
 
     use super::Rights;
     use crate::folder::Folder;
 
-    pub(crate) fn give_file(_: &File, _: Option<&Metadata>, _: &Folder, _: Rights) -> io::Result<()> {
+    pub(crate) fn give_file(
+        _: &File,
+        _: &OsStr,
+        _: Option<&Metadata>,
+        _: &Folder,
+        _: Rights,
+    ) -> io::Result<()> {
         Ok(())
     }
 

@@ -35,7 +35,7 @@ fn open(path: &Path) -> Result<Option<Opened>, FileError> {
     // The type of the file is checked before the file is opened, because opening a pipe would wait for its other end,
     // and opening a device may have side effects.
     let opened = fs::metadata(path)
-        .and_then(|metadata| if metadata.is_file() { File::open(path).map(Some) } else { Ok(None) });
+        .and_then(|metadata| if metadata.is_file() { open_at_once(path).map(Some) } else { Ok(None) });
     match opened {
         Ok(Some(file)) => Opened::new(file, path.to_owned()).map(Some),
         Ok(None) => Err(FileError::NotAFile(path.to_owned())),
@@ -45,4 +45,18 @@ fn open(path: &Path) -> Result<Option<Opened>, FileError> {
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+/// Opens a file. If a pipe has taken its place since the check, does not wait for the other end.
+#[cfg(unix)]
+fn open_at_once(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags};
+
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+#[cfg(not(unix))]
+fn open_at_once(path: &Path) -> io::Result<File> {
+    File::open(path)
 }

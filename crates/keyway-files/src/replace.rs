@@ -70,7 +70,8 @@ impl SharedFile {
     fn write_new(&self, name: &OsStr, found: Option<&Found>, content: &[u8]) -> io::Result<()> {
         let mut file = self.folder().create(name)?;
         file.write_all(content)?;
-        owner::give_file(&file, found.map(Found::metadata), self.folder(), self.rights())?;
+        let replaced = found.map(Found::metadata);
+        owner::give_file(&file, self.name(), replaced, self.folder(), self.rights())?;
         file.sync_all()
     }
 

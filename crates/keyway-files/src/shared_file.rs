@@ -42,8 +42,8 @@ impl SharedFile {
     }
 
     /// Opens the folder of a file of at most `max_bytes`, following symbolic links. If the path names a link, its
-    /// target is replaced instead of the link, and all writers of the target share one lock. This holds too for a target
-    /// that does not exist yet. Blocks.
+    /// target is replaced instead of the link, and all writers of the target share one lock. This holds too for a
+    /// target that does not exist yet. Blocks.
     ///
     /// # Errors
     /// [`FileError::NoDirectory`] and [`FileError::Io`]. Nothing is changed.
@@ -157,8 +157,8 @@ impl SharedFile {
     }
 }
 
-/// Follows the symbolic links of a path. A link may lead to a file that does not exist: a store that was removed, and is
-/// about to be created again.
+/// Follows the symbolic links of a path. A link may lead to a file that does not exist: a store that was removed, and
+/// is about to be created again.
 fn target(path: &Path) -> io::Result<PathBuf> {
     // Linux follows as many links in one path.
     const LINKS: usize = 40;

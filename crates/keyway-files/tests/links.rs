@@ -4,7 +4,9 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use keyway_files::{FileError, FilePath, Rights, SharedFile};
 
@@ -97,6 +99,39 @@ fn a_link_in_place_of_file_lock_or_draft_is_not_followed() {
     }
 }
 
+fn make_pipe(path: &Path) {
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+}
+
+/// Tests an attack: the owner of the folder exchanges a file for a pipe while it is opened.
+#[test]
+fn a_pipe_that_takes_the_place_of_a_file_meanwhile_blocks_no_read() {
+    let fixture = Fixture::new();
+    let [path, file, next] = ["f", "file", "next"].map(|name| fixture.at(name));
+    fs::write(&file, "x").unwrap();
+    fs::hard_link(&file, &path).unwrap();
+    let (ended, end) = std::sync::mpsc::channel();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let reader = (path.clone(), Arc::clone(&is_over));
+    std::thread::spawn(move || {
+        let (path, is_over) = reader;
+        while !is_over.load(Ordering::SeqCst) {
+            let read = keyway_files::read(&path, 9);
+            assert!(matches!(read, Ok(Some(_)) | Err(FileError::NotAFile(_))), "{read:?}");
+        }
+        ended.send(()).unwrap();
+    });
+    let started = Instant::now();
+    while started.elapsed() < Duration::from_millis(500) {
+        make_pipe(&next);
+        fs::rename(&next, &path).unwrap();
+        fs::hard_link(&file, &next).unwrap();
+        fs::rename(&next, &path).unwrap();
+    }
+    is_over.store(true, Ordering::SeqCst);
+    end.recv_timeout(Duration::from_secs(30)).expect("a read ends");
+}
+
 /// Tests that a pipe is refused without waiting for its other end, and that a folder is refused.
 #[test]
 fn a_pipe_or_a_folder_is_refused() {
@@ -105,8 +140,7 @@ fn a_pipe_or_a_folder_is_refused() {
             let fixture = Fixture::new();
             let path = fixture.at(name);
             if is_pipe {
-                rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0)
-                    .unwrap();
+                make_pipe(&path);
             } else {
                 fs::create_dir(&path).unwrap();
             }

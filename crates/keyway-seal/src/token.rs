@@ -129,6 +129,7 @@ impl ReadyKey {
         cipher.encrypt_blocks(Array::slice_as_chunks_mut(room).0);
         mac.update(room);
         out.reserve(TAG).copy_from_slice(&mac.finalize().into_bytes());
+        overwrite_stack();
         out.encode_rest();
     }
 

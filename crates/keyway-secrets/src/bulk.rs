@@ -41,9 +41,9 @@ impl SecretWrite {
             + value.and_then(NewValue::as_given).map_or(0, value_bytes)
     }
 
-    /// Splits writes into batches within `limits`, which are those of the store, in order. A write that is too large for
-    /// a batch gets a batch of its own, and so does every write if the store has no bulk write. Write the batches with
-    /// [`write_batch`](Self::write_batch).
+    /// Splits writes into batches within `limits`, which are those of the store, in order. A write that is too large
+    /// for a batch gets a batch of its own, and so does every write if the store has no bulk write. Write the batches
+    /// with [`write_batch`](Self::write_batch).
     ///
     /// The limits do not count the data that a changed secret keeps, so the store may still refuse a batch as
     /// [`TooLarge`](StoreError::TooLarge), before it writes anything. Then write each of its writes as a batch of its

@@ -3,5 +3,7 @@
 #![cfg(unix)]
 
 mod act;
+mod fixture;
+mod names;
 mod owners;
 mod sync;

@@ -54,28 +54,35 @@ impl Folder {
     }
 
     /// Creates a folder for its owner only, completes it, and then names it `name`. Returns false if the name exists.
-    /// See [`create_complete`](Self::create_complete).
+    /// Replaces no folder, not even an empty one. See [`create_complete`](Self::create_complete).
+    ///
+    /// If the file system cannot rename without replacing, the folder is created as `name` and then completed.
     pub(crate) fn make_folder(
         &self,
         name: &OsStr,
-        complete: impl FnOnce(&Self) -> io::Result<()>,
+        complete: impl Fn(&Self) -> io::Result<()>,
     ) -> io::Result<bool> {
         let draft = draft_name();
         let draft = OsStr::new(&draft);
-        mkdirat(&self.handle, draft, Mode::from_raw_mode(0o700))?;
-        let named = self.open_folder(draft).map_err(io::Error::other).and_then(|made| {
-            complete(&made)?;
-            // The second renaming replaces nothing but an empty folder.
-            let renamed = self.rename_new(draft, name);
-            Ok(renamed.unwrap_or_else(|| renameat(&self.handle, draft, &self.handle, name))?)
+        let made = self.make_in_place(draft, &complete).and_then(|()| match self.rename_new(draft, name) {
+            Some(Ok(())) => Ok(()),
+            other => {
+                let _ = self.remove_folder(draft);
+                other.map_or_else(|| self.make_in_place(name, &complete), |renamed| Ok(renamed?))
+            }
         });
-        if named.is_err() {
-            let _ = self.remove_folder(draft);
+        match made {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            made => made.map(|()| true),
         }
-        match named {
-            Err(error) if is_taken(&error) => Ok(false),
-            named => named.map(|()| true),
-        }
+    }
+
+    fn make_in_place(&self, name: &OsStr, complete: impl Fn(&Self) -> io::Result<()>) -> io::Result<()> {
+        mkdirat(&self.handle, name, Mode::from_raw_mode(0o700))?;
+        let made = self.open_folder(name).map_err(io::Error::other);
+        made.and_then(|made| complete(&made)).inspect_err(|_| {
+            let _ = self.remove_folder(name);
+        })
     }
 
     /// Opens the folder `name`. A link is refused.
@@ -135,22 +142,34 @@ impl Folder {
 
     /// Creates a file for its owner only, completes it, and then names it `name`. Fails if the name exists.
     ///
-    /// If this process dies before the renaming, an empty file with the drawn name stays. If the file system cannot
-    /// rename without replacing, the drawn name may also stay as a second name of the file. A file `name` with the
-    /// wrong owner would lock the right one out for ever (H67).
+    /// A file `name` with the wrong owner would lock the right one out for ever (H67). If this process dies before the
+    /// renaming, only an empty file with the drawn name stays. If the file system cannot rename without replacing, the
+    /// drawn name may also stay as a second name of the file.
+    ///
+    /// If the file system has no second names either, the file is created as `name` and then completed. Until then
+    /// other users cannot open it. If this process dies or fails in between, it stays so, and must be removed (H347).
     pub(crate) fn create_complete(
         &self,
         name: &OsStr,
-        complete: impl FnOnce(&File) -> io::Result<()>,
+        complete: impl Fn(&File) -> io::Result<()>,
     ) -> io::Result<File> {
         let draft = draft_name();
         let draft = OsStr::new(&draft);
-        let file = self.create(draft)?;
-        complete(&file)
-            .and_then(|()| Ok(self.rename_new(draft, name).unwrap_or_else(|| self.link(draft, name))?))
-            .inspect_err(|_| {
-                let _ = self.remove(draft);
-            })?;
+        let mut file = self.create(draft)?;
+        let named = complete(&file).and_then(|()| {
+            match self.rename_new(draft, name).or_else(|| self.link(draft, name)) {
+                Some(named) => Ok(named.map(|()| true)?),
+                None => Ok(false),
+            }
+        });
+        if !matches!(named, Ok(true)) {
+            let _ = self.remove(draft);
+        }
+        if !named? {
+            file = self.create(name)?;
+            // After a failure the file is not removed, because another process may already have locked it.
+            complete(&file)?;
+        }
         Ok(file)
     }
 
@@ -169,10 +188,16 @@ impl Folder {
         None
     }
 
-    /// Renames a file by a second name, which never replaces another file.
-    fn link(&self, from: &OsStr, to: &OsStr) -> rustix::io::Result<()> {
-        linkat(&self.handle, from, &self.handle, to, AtFlags::empty())?;
-        unlinkat(&self.handle, from, AtFlags::empty())
+    /// Renames a file by a second name, which never replaces another file. Returns `None` if the file system has no
+    /// second names.
+    fn link(&self, from: &OsStr, to: &OsStr) -> Option<rustix::io::Result<()>> {
+        // This process has just created a file in the folder, so the first two do not mean that it may not.
+        const UNSUPPORTED: [Errno; 5] =
+            [Errno::PERM, Errno::ACCESS, Errno::NOSYS, Errno::NOTSUP, Errno::OPNOTSUPP];
+        match linkat(&self.handle, from, &self.handle, to, AtFlags::empty()) {
+            Err(error) if UNSUPPORTED.contains(&error) => None,
+            linked => Some(linked.and_then(|()| unlinkat(&self.handle, from, AtFlags::empty()))),
+        }
     }
 
     pub(crate) fn rename(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
@@ -215,12 +240,6 @@ fn draft_name() -> String {
     format!(".keyway-new-{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
-/// Tells whether a new folder got no name because something else has the name.
-fn is_taken(error: &io::Error) -> bool {
-    use io::ErrorKind::{AlreadyExists, DirectoryNotEmpty, NotADirectory};
-    matches!(error.kind(), AlreadyExists | DirectoryNotEmpty | NotADirectory)
-}
-
 fn refused(path: &Path, error: Errno) -> FileError {
     let path = path.to_owned();
     match error {
@@ -240,15 +259,15 @@ mod tests {
         let folder = Folder::open(directory.path()).unwrap();
         let at = |name: &str| directory.path().join(name);
         let [draft, name] = ["draft", "file"].map(OsStr::new);
-        let by_name = || folder.rename_new(draft, name).unwrap_or_else(|| folder.link(draft, name));
-        let ways: [&dyn Fn() -> rustix::io::Result<()>; 2] = [&by_name, &|| folder.link(draft, name)];
+        let by_name = || folder.rename_new(draft, name).or_else(|| folder.link(draft, name));
+        let ways: [&dyn Fn() -> Option<rustix::io::Result<()>>; 2] = [&by_name, &|| folder.link(draft, name)];
         for rename in ways {
             std::fs::write(at("draft"), "new").unwrap();
             std::fs::write(at("file"), "there").unwrap();
-            assert_eq!(rename(), Err(Errno::EXIST));
+            assert_eq!(rename(), Some(Err(Errno::EXIST)));
             assert_eq!(std::fs::read(at("file")).unwrap(), b"there");
             std::fs::remove_file(at("file")).unwrap();
-            rename().unwrap();
+            rename().unwrap().unwrap();
             assert!(!at("draft").exists());
             assert_eq!(std::fs::read(at("file")).unwrap(), b"new");
         }

@@ -7,7 +7,8 @@ use keyway_seal::KeyRing;
 
 use crate::{Cursor, EnvironmentFilter, EnvironmentName, ListQuery, SecretAddress, SecretRevision};
 
-/// One operation of a [`SecretStore`](crate::SecretStore), as [`SecretStoreLayer::around`](crate::SecretStoreLayer::around) sees it.
+/// One operation of a [`SecretStore`](crate::SecretStore), as
+/// [`SecretStoreLayer::around`](crate::SecretStoreLayer::around) sees it.
 ///
 /// It holds no value and no setting, so it can be logged: `modify("a", text if version 3)`.
 #[derive(Clone, Copy, Debug)]

@@ -168,12 +168,14 @@ impl DocumentHooks for StoreFile {
         // Sealing turns three bytes into four. A value above this limit fits into no file, so it is refused before the
         // file is read. Whether a smaller one fits is known only when the file is written.
         const MAX_VALUE_BYTES: usize = MAX_FILE_BYTES / 4 * 3;
+        // The depth is checked first, because the length is counted recursively.
+        format::check_value(value).map_err(|error| StoreError::invalid("the value", error.to_string()))?;
         let bytes = format::value_len(value);
         if bytes > MAX_VALUE_BYTES {
             let what = "the value, with quotes and escapes,";
             return Err(StoreError::TooLarge { what, bytes, limit: MAX_VALUE_BYTES });
         }
-        format::check_value(value).map_err(|error| StoreError::invalid("the value", error.to_string()))
+        Ok(())
     }
 
     async fn read(&self, keys: &KeyRing, access: AccessMode) -> Result<Option<Document>, StoreError> {
@@ -316,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_by_somebody_without_the_lock_is_noticed() {
+    fn a_change_without_the_lock_is_noticed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
         let (file, keys) = initialized(&path);
@@ -355,6 +357,22 @@ mod tests {
         }
     }
 
+    /// Runs a check on a stack that a recursion through all levels would overflow.
+    #[test]
+    fn a_deep_value_is_refused_before_its_length_is_counted() {
+        let deep = || {
+            let value = (0..20_000).fold(Structured::text("x"), |inner, _| Structured::Array(vec![inner]));
+            let (file, _) = store_file("/s".into());
+            let check = std::thread::Builder::new().stack_size(256 * 1024);
+            std::thread::scope(|scope| {
+                let checked = check.spawn_scoped(scope, || file.check_value(&value)).unwrap().join().unwrap();
+                assert!(matches!(checked, Err(StoreError::Invalid { .. })), "{checked:?}");
+            });
+        };
+        // Dropping the value is recursive, too.
+        std::thread::Builder::new().stack_size(64 << 20).spawn(deep).unwrap().join().unwrap();
+    }
+
     #[test]
     fn a_write_without_a_read_to_update_is_refused() {
         let folder = tempfile::tempdir().unwrap();
@@ -375,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_too_long_for_the_lock_is_told() {
+    fn waiting_too_long_for_the_lock_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s");
         let (mut file, keys) = initialized(&path);

@@ -157,6 +157,8 @@ fn another_version_or_plugin_is_refused_and_its_file_left_as_it_is() {
         "[metadata]\nversion = \"3.0.0\"\nplugin = {name = \"Generic\", type = \"Secret\"}\nstore = 1\n";
     for content in [
         text("2.0.0", "a = 1"),
+        // TOML 1.1 allows a time without seconds.
+        text("2.0.0", "a = 07:32"),
         text("0.9", ""),
         text("2.0.0-rc.1", ""),
         other_name,

@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_makes_room_first() {
+    fn outdated_answers_make_room_first() {
         let (cache, clock) = cache(9);
         let half = body(MAX_BYTES / 2 - 1000);
         for (now, path) in [(0, "a"), (5000, "b"), (10_000, "c")] {

@@ -1,19 +1,22 @@
 //! Tests of the limits of the cache file: its size, and the time for which operations wait for its lock.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use keyway_files::{Rights, SharedFile};
+use keyway_files::{Lock, Rights, SharedFile};
 
-use crate::kept_file_tests::{body, cache, folder, found, path, read};
+use crate::kept_file_tests::{body, cache, found, new_cache, read};
+
+/// Takes the lock of the file, as another process does.
+fn lock_of_another_process(path: &Path) -> Lock {
+    SharedFile::resolve(path, Rights::Private, 0).unwrap().lock(Duration::ZERO).unwrap()
+}
 
 #[test]
 fn a_process_that_holds_the_lock_does_not_delay_reads() {
-    let folder = folder();
-    let path = path(&folder);
-    let cache = cache(&path);
+    let (_folder, path, cache) = new_cache();
     read(&cache, "a", "A");
-    let stranger = SharedFile::resolve(&path, Rights::Private, 0).unwrap();
-    let lock = stranger.lock(Duration::ZERO).unwrap();
+    let lock = lock_of_another_process(&path);
     let brief = || {
         let started = Instant::now();
         move || assert!(started.elapsed() < Duration::from_secs(3), "it waits for the lock")
@@ -35,12 +38,9 @@ fn a_process_that_holds_the_lock_does_not_delay_reads() {
 
 #[test]
 fn threads_do_not_wait_for_the_lock_one_after_another() {
-    let folder = folder();
-    let path = path(&folder);
-    let cache = cache(&path);
+    let (_folder, path, cache) = new_cache();
     read(&cache, "a", "A");
-    let stranger = SharedFile::resolve(&path, Rights::Private, 0).unwrap();
-    let lock = stranger.lock(Duration::ZERO).unwrap();
+    let lock = lock_of_another_process(&path);
     cache.keep("b", cache.begin(), &body("B"));
     let started = Instant::now();
     std::thread::scope(|scope| {
@@ -75,9 +75,7 @@ fn threads_do_not_wait_for_the_lock_one_after_another() {
 
 #[test]
 fn small_answers_do_not_outgrow_the_file() {
-    let folder = folder();
-    let path = path(&folder);
-    let cache = cache(&path);
+    let (_folder, path, cache) = new_cache();
     let long = "p".repeat(1 << 20);
     for number in 0..40 {
         let begun = cache.begin();

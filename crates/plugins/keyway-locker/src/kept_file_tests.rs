@@ -33,11 +33,11 @@ pub(crate) fn body(text: &str) -> Body {
     Arc::new(Wiped::new(text.as_bytes().to_vec()))
 }
 
-pub(crate) fn folder() -> TempDir {
+fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-pub(crate) fn path(folder: &TempDir) -> PathBuf {
+fn path(folder: &TempDir) -> PathBuf {
     folder.path().join("made/s.locker")
 }
 
@@ -50,6 +50,14 @@ fn opened(path: &Path, key: u8, clock: Arc<dyn Clock>) -> Cache {
 
 pub(crate) fn cache(path: &Path) -> Cache {
     opened(path, 1, Arc::new(SystemClock))
+}
+
+/// Opens a new file in a folder of its own.
+pub(crate) fn new_cache() -> (TempDir, PathBuf, Cache) {
+    let folder = folder();
+    let path = path(&folder);
+    let cache = cache(&path);
+    (folder, path, cache)
 }
 
 /// Reads an answer, and saves it.
@@ -282,9 +290,8 @@ fn a_file_of_another_address_is_not_used() {
 
 #[test]
 fn a_damaged_file_is_ignored_and_replaced() {
-    let folder = folder();
-    let path = path(&folder);
-    read(&cache(&path), "a", "A");
+    let (_folder, path, cache) = new_cache();
+    read(&cache, "a", "A");
     let whole = fs::read(&path).unwrap();
     let damaged = |at: usize| {
         let mut bytes = whole.clone();
@@ -297,14 +304,14 @@ fn a_damaged_file_is_ignored_and_replaced() {
     let cuts = [0, 1, start, whole.len() / 2, whole.len() - 3].map(|end| whole[..end].to_vec());
     for bytes in changes.chain(cuts).chain([vec![0; 5000], b"4711\n2.a|b|c\n".to_vec()]) {
         fs::write(&path, &bytes).unwrap();
-        let cache = cache(&path);
+        let cache = self::cache(&path);
         assert_eq!(found(&cache, "a"), None, "{bytes:?}");
         read(&cache, "a", "B");
         assert_eq!(found(&self::cache(&path), "a").as_deref(), Some("B"));
     }
     let huge = fs::File::create(&path).unwrap();
     huge.set_len(1 << 30).unwrap();
-    let cache = cache(&path);
+    let cache = self::cache(&path);
     read(&cache, "a", "C");
     read(&cache, "b", "D");
     assert!(fs::metadata(&path).unwrap().len() < 10_000);
@@ -416,9 +423,7 @@ fn a_process_that_writes_until_it_is_killed() {
 
 #[test]
 fn a_process_that_is_killed_at_any_moment_leaves_a_whole_file() {
-    let folder = folder();
-    let path = path(&folder);
-    let own = cache(&path);
+    let (_folder, path, own) = new_cache();
     read(&own, "own", "A");
     for round in 0..12_u64 {
         let mut child = Command::new(std::env::current_exe().unwrap())

@@ -93,7 +93,8 @@ async fn one_refusal_refuses_all(fixture: &StoreFixture<'_>) -> Checked {
     before.must_hold_in(&fixture.open()?, "after a restart").await
 }
 
-/// The limits from which on the kit does not try to exceed them. A test of a larger limit would mainly test the machine.
+/// The limits from which on the kit does not try to exceed them. A test of a larger limit would mainly test the
+/// machine.
 const TRIED_WRITES: usize = 100_000;
 const TRIED_BYTES: usize = 64 << 20;
 

@@ -32,11 +32,14 @@ pub fn parse(text: &str) -> Result<Document, UnreadableText> {
         return Err(reader.problem(0..0, Problem::Toml { reason }));
     }
     let blanked = scalars::blanked(text).map_err(|fault| reader.malformed(fault))?;
+    let fault = blanked.fault.map(|fault| reader.malformed(fault));
+    let or_fault = |error| fault.clone().unwrap_or(error);
     // Whole values and comments were replaced by ASCII characters, so the document is still UTF-8.
-    let blanked = std::str::from_utf8(&blanked).unwrap_or_default();
+    let blanked = std::str::from_utf8(&blanked.text).unwrap_or_default();
     let root = DeTable::parse(blanked).map_err(|error| {
-        let reason = error.message().to_owned();
-        reader.problem(error.span().unwrap_or(0..0), Problem::Toml { reason })
+        // All values are integers here, so the type in the message means nothing.
+        let reason = error.message().replace("value of type integer", "a value");
+        or_fault(reader.problem(error.span().unwrap_or(0..0), Problem::Toml { reason }))
     })?;
     let end = root.span();
     let mut sections = Sections::default();
@@ -50,8 +53,10 @@ pub fn parse(text: &str) -> Result<Document, UnreadableText> {
         }
     }
     let at = end.end..end.end;
-    let written_by = reader.written_by(sections.metadata.take(), &at)?;
-    reader.document(sections, written_by.clone(), &at).map_err(|mut error| {
+    // The writer is read first, because its version may explain the fault in a value (decision H348).
+    let written_by = reader.written_by(sections.metadata.take(), &at).map_err(or_fault)?;
+    let document = fault.map_or_else(|| reader.document(sections, written_by.clone(), &at), Err);
+    document.map_err(|mut error| {
         error.written_by = Some(Box::new(written_by));
         error
     })

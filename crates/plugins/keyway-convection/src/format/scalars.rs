@@ -26,21 +26,28 @@ pub(super) struct Malformed {
     pub(super) reason: String,
 }
 
-/// Returns the document with every value replaced by an integer of the same length, and without its comments. Nothing
-/// is moved.
+/// A document with every value replaced by an integer of the same length, and without its comments. Nothing is moved.
+pub(super) struct Blanked {
+    pub(super) text: Zeroizing<Vec<u8>>,
+    /// The first fault in a value. The copy shows the rest of the document nevertheless, because the version of its
+    /// writer may explain the fault.
+    pub(super) fault: Option<Malformed>,
+}
+
+/// Blanks out a document.
 ///
 /// # Errors
-/// The first fault in the form of the document, or in a value. The TOML reader can still find faults in names.
-pub(super) fn blanked(text: &str) -> Result<Zeroizing<Vec<u8>>, Malformed> {
+/// The first fault in the form of the document. The TOML reader can still find faults in names.
+pub(super) fn blanked(text: &str) -> Result<Blanked, Malformed> {
     let source = Source::new(text);
     let tokens = source.lex().into_vec();
-    let mut blank = Blank { text, blanked: Zeroizing::new(text.as_bytes().to_vec()) };
+    let mut blank = Blank { text, blanked: Zeroizing::new(text.as_bytes().to_vec()), fault: None };
     let mut receiver = ValidateWhitespace::new(&mut blank, source);
     let mut receiver = RecursionGuard::new(&mut receiver, DEEPEST);
     let mut first: Option<ParseError> = None;
     parse_document(&tokens, &mut receiver, &mut first);
     match first {
-        None => Ok(blank.blanked),
+        None => Ok(Blanked { text: blank.blanked, fault: blank.fault.as_ref().map(Malformed::new) }),
         Some(error) => Err(Malformed::new(&error)),
     }
 }
@@ -49,7 +56,7 @@ pub(super) fn blanked(text: &str) -> Result<Zeroizing<Vec<u8>>, Malformed> {
 /// escapes, underscores and the prefix of a radix.
 ///
 /// # Errors
-/// The first fault of the value. There is none if [`blanked`] accepted the document.
+/// The first fault of the value. There is none if [`blanked`] found none.
 pub(super) fn read(text: &str, at: Range<usize>) -> Result<(ScalarKind, Zeroizing<String>), Malformed> {
     let raw = text.get(at.clone()).unwrap_or_default();
     let encoding = match raw.as_bytes() {
@@ -109,12 +116,15 @@ impl Malformed {
 struct Blank<'text> {
     text: &'text str,
     blanked: Zeroizing<Vec<u8>>,
+    /// The first fault in a value.
+    fault: Option<ParseError>,
 }
 
 impl EventReceiver for Blank<'_> {
-    fn scalar(&mut self, span: Span, encoding: Option<Encoding>, errors: &mut dyn ErrorSink) {
+    fn scalar(&mut self, span: Span, encoding: Option<Encoding>, _: &mut dyn ErrorSink) {
         let at = span.start()..span.end();
-        decode(self.text.get(at.clone()).unwrap_or_default(), at.start, encoding, &mut (), errors);
+        let raw = self.text.get(at.clone()).unwrap_or_default();
+        decode(raw, at.start, encoding, &mut (), &mut self.fault);
         self.blanked[at].fill(b'1');
     }
 
@@ -184,9 +194,9 @@ mod tests {
             DeValue::Datetime(_) => format!("date {}", &text[at]),
             DeValue::Array(_) | DeValue::Table(_) => "several".to_owned(),
         });
-        let blank = blanked(text).ok();
+        let blank = blanked(text).ok().filter(|blank| blank.fault.is_none());
         let found = blank.as_ref().and_then(|blank| {
-            let blank = std::str::from_utf8(blank).unwrap();
+            let blank = std::str::from_utf8(&blank.text).unwrap();
             first(DeTable::parse(blank).ok()?)
         });
         let ours = found.map(|(at, value)| match value {
@@ -265,7 +275,7 @@ mod tests {
     #[test]
     fn only_names_are_left_in_the_copy() {
         let text = "k = {\"n\\n\" = [\"need\\\"le\", 1_0.5]}\n[a] # \\ \"comment\"\nb='''\n'''\n";
-        let blank = blanked(text).unwrap();
+        let blank = blanked(text).unwrap().text;
         let expected = "k = {\"n\\n\" = [1111111111, 11111]}\n[a]              \nb=1111111\n";
         assert_eq!(std::str::from_utf8(&blank).unwrap(), expected);
     }

@@ -123,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_is_storable_comes_back(value in any_structured(), deeper in 0..80_usize) {
+    fn a_storable_value_comes_back(value in any_structured(), deeper in 0..80_usize) {
         let mut value = value;
         for level in 0..deeper {
             value = if level % 2 == 0 {
@@ -214,6 +214,8 @@ fn a_fault_is_reported_with_its_place() {
         (text("a = 23:59:60"), "line 15, column 5: not TOML: a date or time"),
         (text("a = 2024-02-30"), "line 15, column 5: not TOML: a date or time"),
         (text("needle = 1\nneedle = 2"), "line 16, column 1: not TOML"),
+        (text("a = \"x\"\na.b = 1"), "line 16, column 1: not TOML: cannot extend a value with a dotted key"),
+        (text("a = \n"), "line 15, column 5: not TOML"),
         (format!("\u{feff}{whole}"), "line 1, column 1: not TOML: it begins with a byte order mark"),
         (format!("{{{whole}"), "line 1, column 1: not TOML"),
         (deep(MAX_DEPTH + 1), "nested deeper than 64 levels"),
@@ -239,6 +241,22 @@ fn the_writer_is_known_even_when_the_rest_is_not_understood() {
         ("Generic", "7.1")
     );
     assert!(parse(&text("").replace("\"1.0.0\"", "\"x\"")).unwrap_err().written_by().is_none());
+}
+
+/// Tests values that a later version of TOML or of the plugin may allow.
+#[test]
+fn the_writer_is_known_even_when_a_value_is_not_understood() {
+    let version = |text: &str| text.replace("\"1.0.0\"", "\"7.1\"");
+    let values =
+        ["07:32", "needle", "\"needle", "\"\"\"needle", "\"\\q\"", "[1, {a = 0x}]", "2024-02-30", ".5"];
+    let stored = values.map(|value| text(&format!("a = {value}")));
+    for text in stored.iter().chain([&text("").replace("updated = 1", "updated = 07:32")]) {
+        let error = parse(&version(text)).unwrap_err();
+        let written_by = error.written_by().unwrap_or_else(|| panic!("{text}: {error}"));
+        assert_eq!(written_by.version.to_string(), "7.1");
+        assert!(matches!(error.problem(), Problem::Toml { .. }), "{error}");
+        assert!(!format!("{error} {error:?}").contains("needle"), "{error:?}");
+    }
 }
 
 #[test]

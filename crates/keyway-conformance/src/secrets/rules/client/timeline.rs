@@ -78,8 +78,8 @@ impl Timeline {
         })
     }
 
-    /// Tells whether the secret may have been destroyed between two moments. If so, a list that was read page by page in
-    /// that time may name the secret twice: before it was destroyed, and on a later page after it was created anew.
+    /// Tells whether the secret may have been destroyed between two moments. If so, a list that was read page by page
+    /// in that time may name the secret twice: before it was destroyed, and on a later page after it was created anew.
     pub(super) fn destroyed(&self, address: &SecretAddress, from: u64, to: u64) -> bool {
         let destroyed = |of: &Destruction| of.address == *address && of.began <= to && from <= of.ended;
         self.destructions.iter().any(destroyed)

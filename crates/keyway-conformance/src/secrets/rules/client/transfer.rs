@@ -19,7 +19,7 @@ rules! {
         "An export as dotenv or JSON, imported into a fresh store, gives the same keys and values there, whatever characters they have."
         export_then_import_is_identity;
     "SEC-251" Must from ["Client/transfer", "Locker/modify"]
-        "An import creates missing secrets, changes those with another value, and deletes nothing. If reads are immediate, it leaves the rest, and a second import changes nothing."
+        "An import creates missing secrets, changes those with another value, and deletes nothing. If reads are immediate, it leaves the rest, and a second import changes nothing; otherwise it writes equal secrets, too."
         imports_write_the_difference;
     "SEC-252" Must from ["Client/transfer", "L6"]
         "A file with a fault anywhere is refused as invalid before anything is written."
@@ -138,7 +138,8 @@ fn is_immediate(fixture: &ClientFixture<'_>) -> bool {
     fixture.store.capabilities().immediate()
 }
 
-/// Compares the numbers of created, changed and equal secrets. A client also writes equal secrets if reads may be stale.
+/// Compares the numbers of created, changed and equal secrets. A client also writes equal secrets if reads may be
+/// stale.
 fn expect(fixture: &ClientFixture<'_>, counts: [usize; 3], [created, changed, equal]: [usize; 3]) -> Checked {
     let wanted =
         if is_immediate(fixture) { [created, changed, equal] } else { [created, changed + equal, 0] };

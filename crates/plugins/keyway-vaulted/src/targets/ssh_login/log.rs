@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_not_about_the_key_is_unclear() {
+    fn messages_about_other_things_than_the_key_are_unclear() {
         for lines in [
             "",
             "kex_exchange_identification: Connection closed by remote host\n",
