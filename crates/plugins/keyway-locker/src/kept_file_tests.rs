@@ -42,7 +42,7 @@ pub(crate) fn path(folder: &TempDir) -> PathBuf {
 }
 
 /// Opens the file as a process with these keys does.
-fn opened(path: &Path, key: u8, clock: Arc<dyn Clock>) -> Cache {
+pub(crate) fn opened(path: &Path, key: u8, clock: Arc<dyn Clock>) -> Cache {
     let profile = Profile { project: PROJECT, key: format!("2.{key}|b|c") };
     let file = KeptFile::new(path, "http://127.0.0.1/x", profile, &ItemKey::new(&[key; 32], &[key; 32]));
     Cache::shared(MAX_AGE, clock, file)
@@ -63,7 +63,7 @@ pub(crate) fn found(cache: &Cache, path: &str) -> Option<String> {
     cache.find(path).ok().map(|(body, _)| String::from_utf8(body.to_vec()).unwrap())
 }
 
-fn shared(folder: &TempDir) -> Value {
+pub(crate) fn shared(folder: &TempDir) -> Value {
     json!({"max_age_seconds": 600, "cache_folder": folder.path().join("made")})
 }
 
