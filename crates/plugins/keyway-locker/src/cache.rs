@@ -104,9 +104,12 @@ impl Cache {
         Self { accepted: self.max_age.min(age), ..self }
     }
 
-    /// Tells whether the profile in the file is recent enough to be used without a request to the service.
-    pub(crate) fn has_fresh_profile(&self) -> bool {
-        is_fresh(self.kept().profile_at, self.clock.now(), self.accepted)
+    /// Tells whether the profile in the file may be used without a request to the service: if it is recent enough, or
+    /// an answer is. An older profile does not make such an answer older, and without it no process that starts while
+    /// the service is down could use the answer.
+    pub(crate) fn has_usable_profile(&self) -> bool {
+        let kept = self.kept();
+        is_fresh(kept.newest.max(kept.profile_at), self.clock.now(), self.accepted)
     }
 
     /// Records the time at which the read of the profile began.

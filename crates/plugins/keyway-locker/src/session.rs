@@ -33,6 +33,16 @@ pub(crate) struct Session {
     pub(crate) list: KeptList,
     pub(crate) key: ItemKey,
     pub(crate) profile: Profile,
+    /// The time before which the service was asked for the profile. `None` if the profile comes from the cache file.
+    asked: Option<Instant>,
+}
+
+/// The place from which a session takes the profile of its project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProfileFrom {
+    /// The cache file if its content is recent enough, otherwise the service.
+    Cache,
+    Service,
 }
 
 /// An answer to a read.
@@ -48,14 +58,14 @@ pub(crate) struct Read<T> {
 }
 
 impl Session {
-    /// Reads the profile, and decrypts the key of the project. Takes the profile from the cache file instead, if the
-    /// profile there is young enough.
+    /// Reads the profile, and decrypts the key of the project.
     pub(crate) fn open(
         configuration: &LockerConfiguration,
         credentials: &Credentials,
         kept: Option<&Path>,
         accepted: Duration,
         clock: &Arc<dyn Clock>,
+        from: ProfileFrom,
         until: Instant,
     ) -> Result<Self, StoreError> {
         const KEY: &str = "the key of the project";
@@ -74,15 +84,16 @@ impl Session {
             cache.accepting(accepted)
         };
         let list = KeptList::default();
-        if let Some(profile) = kept.and_then(KeptFile::profile_in)
+        if from == ProfileFrom::Cache
+            && let Some(profile) = kept.and_then(KeptFile::profile_in)
             && let Ok(key) = project_key(&access, &profile.key)
         {
             let cache = cached(&profile, &key);
-            if cache.has_fresh_profile() {
-                return Ok(Self { service, cache, list, key, profile });
+            if cache.has_usable_profile() {
+                return Ok(Self { service, cache, list, key, profile, asked: None });
             }
         }
-        let begun = clock.now();
+        let (begun, asked) = (clock.now(), Some(Instant::now()));
         let profile = read_profile(&service, until).map_err(|failure| failure.of_read(READ))?;
         let key = project_key(&access, &profile.key).map_err(|fault| match fault {
             CipherFault::NotAuthentic => StoreError::WrongKey { what: KEY, sealed_by: None },
@@ -90,12 +101,16 @@ impl Session {
         })?;
         let cache = cached(&profile, &key);
         cache.keep_profile(begun);
-        Ok(Self { service, cache, list, key, profile })
+        Ok(Self { service, cache, list, key, profile, asked })
     }
 
-    /// Asks the service whether the key of the project has changed.
-    pub(crate) fn has_other_key(&self, until: Instant) -> bool {
-        read_profile(&self.service, until).is_ok_and(|profile| profile != self.profile)
+    /// Asks the service whether the project still has the key of this session, unless it was asked after `since`.
+    pub(crate) fn has_current_key(&self, since: Instant, until: Instant) -> Result<bool, StoreError> {
+        if self.asked.is_some_and(|asked| asked >= since) {
+            return Ok(true);
+        }
+        let profile = read_profile(&self.service, until).map_err(|failure| failure.of_read(READ))?;
+        Ok(profile == self.profile)
     }
 
     pub(crate) fn hash(&self, name: &str) -> String {
