@@ -133,6 +133,8 @@ mod list_tests;
 mod listing;
 mod lookup;
 #[cfg(test)]
+mod missing_environment_tests;
+#[cfg(test)]
 mod page_tests;
 mod paging;
 mod plugin;

@@ -124,10 +124,22 @@ impl Session {
         until: Instant,
         parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
     ) -> Result<Read<T>, Failure> {
+        self.read_since(Timestamp::default(), path, until, parse)
+    }
+
+    /// Returns a kept answer whose read began at `since` or later. Otherwise reads from the service.
+    pub(crate) fn read_since<T>(
+        &self,
+        since: Timestamp,
+        path: &str,
+        until: Instant,
+        parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<Read<T>, Failure> {
         match self.cache.find(path) {
-            Ok((body, begun)) => {
+            Ok((body, begun)) if begun.at() >= since => {
                 Ok(Read { content: parse(&body)?, bytes: body.len(), begun, begun_there: begun.at() })
             }
+            Ok(_) => self.read_anew(path, until, parse),
             Err(begun) => self.read_from(begun, path, until, parse),
         }
     }
@@ -193,11 +205,10 @@ impl Session {
         address: &SecretAddress,
         until: Instant,
     ) -> Result<SecretRecord, StoreError> {
-        let records: Vec<SecretRecord> =
-            self.items(Items::Secrets, &self.hash(address.name.as_str()), until)?.records;
+        let secrets = self.items::<SecretRecord>(Items::Secrets, &self.hash(address.name.as_str()), until)?;
         let mut found = None;
         // All these records have this name, each in a different environment.
-        for record in records {
+        for record in secrets.records {
             let there = record.address(&self.key)?;
             if there.name != address.name {
                 return Err(foreign(&record.id));
@@ -207,9 +218,20 @@ impl Session {
             }
         }
         if let (None, Some(environment)) = (&found, &address.environment) {
-            self.find_environment(environment, until)?;
+            self.check_environment(environment, secrets.begun, until)?;
         }
         found.ok_or_else(|| StoreError::SecretNotFound { address: address.clone() })
+    }
+
+    /// Checks that an environment exists in which nothing was found (decisions L2 and L3). `begun` is the read that found
+    /// nothing: a kept answer from before it says nothing about an environment that was deleted since.
+    pub(crate) fn check_environment(
+        &self,
+        name: &EnvironmentName,
+        begun: Begun,
+        until: Instant,
+    ) -> Result<(), StoreError> {
+        self.find_environment_since(begun.at(), name, until).map(drop)
     }
 
     /// Finds an environment by its exact name (decision L2).
@@ -218,10 +240,19 @@ impl Session {
         name: &EnvironmentName,
         until: Instant,
     ) -> Result<EnvironmentRecord, StoreError> {
-        let records: Vec<EnvironmentRecord> =
-            self.items(Items::Environments, &self.hash(name.as_str()), until)?.records;
+        self.find_environment_since(Timestamp::default(), name, until)
+    }
+
+    fn find_environment_since(
+        &self,
+        since: Timestamp,
+        name: &EnvironmentName,
+        until: Instant,
+    ) -> Result<EnvironmentRecord, StoreError> {
+        let hash = self.hash(name.as_str());
+        let environments = self.items_since::<EnvironmentRecord>(since, Items::Environments, &hash, until)?;
         let mut found = None;
-        for record in records {
+        for record in environments.records {
             if record.environment(&self.key)?.name != *name {
                 return Err(foreign(&record.id));
             }
