@@ -96,9 +96,8 @@ fn a_process_that_starts_while_the_service_is_down_reads_whatever_is_kept() {
     let (folder, clock) = (folder(), Arc::new(SetClock::default()));
     let (world, is_down) = (World::recorded(), Arc::new(AtomicBool::new(false)));
     let down = Arc::clone(&is_down);
-    let service = ScriptedService::start(move |request| match down.load(Ordering::SeqCst) {
-        true => answer(503, &json!({})),
-        false => world.answer(request),
+    let service = ScriptedService::start(move |request| {
+        if down.load(Ordering::SeqCst) { answer(503, &json!({})) } else { world.answer(request) }
     });
     let start = |resources: Resources| {
         open_at(shared(&folder), resources.with(service.credentials()), Arc::clone(&clock) as Arc<dyn Clock>)

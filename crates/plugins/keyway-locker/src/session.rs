@@ -223,8 +223,8 @@ impl Session {
         found.ok_or_else(|| StoreError::SecretNotFound { address: address.clone() })
     }
 
-    /// Checks that an environment exists in which nothing was found (decisions L2 and L3). `begun` is the read that found
-    /// nothing: a kept answer from before it says nothing about an environment that was deleted since.
+    /// Checks that an environment exists in which nothing was found (decisions L2 and L3). `begun` is the read that
+    /// found nothing: a kept answer from before it says nothing about an environment that was deleted since.
     pub(crate) fn check_environment(
         &self,
         name: &EnvironmentName,

@@ -1,29 +1,28 @@
-//! Reads the values of a document without leaving copies in memory.
-//!
-//! The TOML reader copies the whole document into the error when it refuses it, and assembles some values in growing
-//! buffers. It wipes neither. So it gets a copy of the document in which every value and every comment is blanked out,
-//! and finds only the structure and the names, which are not secret. This module checks the values before that, and
-//! reads each into a buffer that does not grow.
+//! Blanks out the values of a document, checks them, and reads each into a buffer that does not grow.
 
+use std::cell::Cell;
 use std::ops::Range;
 
+use toml_datetime::Datetime;
 use toml_parser::decoder::{Encoding, ScalarKind, StringBuilder};
 use toml_parser::parser::{EventReceiver, RecursionGuard, ValidateWhitespace, parse_document};
 use toml_parser::{ErrorSink, Expected, ParseError, Raw, Source, Span};
 use zeroize::Zeroizing;
 
-use super::check::is_date_time;
-
 /// The maximum nesting depth, which is that of the TOML reader.
-const DEEPEST: u32 = 80;
+pub const DEEPEST: u32 = 80;
 
-/// A fault in a document.
-#[derive(Debug)]
-pub(super) struct Malformed {
+/// A fault in a document. It holds positions, and no part of the document.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Malformed {
     /// The position of the fault.
-    pub(super) at: Range<usize>,
-    /// The fault, without any part of the document.
-    pub(super) reason: String,
+    pub at: Range<usize>,
+    /// The position of the name whose value has the fault, if the document was [`blanked`]. A name without a value has
+    /// no position here, because it may be a part of a value.
+    pub key: Option<Range<usize>>,
+    /// The fault.
+    pub reason: String,
 }
 
 /// Returns the document with every value replaced by an integer of the same length, and without its comments. Nothing
@@ -31,17 +30,21 @@ pub(super) struct Malformed {
 ///
 /// # Errors
 /// The first fault in the form of the document, or in a value. The TOML reader can still find faults in names.
-pub(super) fn blanked(text: &str) -> Result<Zeroizing<Vec<u8>>, Malformed> {
+pub fn blanked(text: &str) -> Result<Zeroizing<Vec<u8>>, Malformed> {
     let source = Source::new(text);
     let tokens = source.lex().into_vec();
-    let mut blank = Blank { text, blanked: Zeroizing::new(text.as_bytes().to_vec()) };
+    let key = Cell::new(None);
+    let blanked = Zeroizing::new(text.as_bytes().to_vec());
+    let mut blank = Blank { text, blanked, key: &key, last: None, depth: 0 };
     let mut receiver = ValidateWhitespace::new(&mut blank, source);
     let mut receiver = RecursionGuard::new(&mut receiver, DEEPEST);
-    let mut first: Option<ParseError> = None;
-    parse_document(&tokens, &mut receiver, &mut first);
+    let mut first = None;
+    parse_document(&tokens, &mut receiver, &mut |error: ParseError| {
+        first.get_or_insert_with(|| Malformed { key: key.get().map(range), ..Malformed::new(&error) });
+    });
     match first {
         None => Ok(blank.blanked),
-        Some(error) => Err(Malformed::new(&error)),
+        Some(malformed) => Err(malformed),
     }
 }
 
@@ -50,7 +53,7 @@ pub(super) fn blanked(text: &str) -> Result<Zeroizing<Vec<u8>>, Malformed> {
 ///
 /// # Errors
 /// The first fault of the value. There is none if [`blanked`] accepted the document.
-pub(super) fn read(text: &str, at: Range<usize>) -> Result<(ScalarKind, Zeroizing<String>), Malformed> {
+pub fn scalar(text: &str, at: Range<usize>) -> Result<(ScalarKind, Zeroizing<String>), Malformed> {
     let raw = text.get(at.clone()).unwrap_or_default();
     let encoding = match raw.as_bytes() {
         [b'"', b'"', b'"', ..] => Some(Encoding::MlBasicString),
@@ -90,6 +93,10 @@ fn decode<'text>(
     kind
 }
 
+fn range(span: Span) -> Range<usize> {
+    span.start()..span.end()
+}
+
 impl Malformed {
     fn new(error: &ParseError) -> Self {
         let mut reason = error.description().to_owned();
@@ -101,17 +108,66 @@ impl Malformed {
                 _ => reason.push_str("something else"),
             }
         }
-        Self { at: error.unexpected().map_or(0..0, |span| span.start()..span.end()), reason }
+        let at = error.unexpected().or_else(|| error.context());
+        Self { at: at.map(range).unwrap_or_default(), key: None, reason }
     }
+}
+
+/// Tells whether `text` is a date, a time, or a date with a time, in the spelling of TOML 1.0 and within the range of
+/// every reader.
+pub fn is_date_time(text: &str) -> bool {
+    let Ok(moment) = text.parse::<Datetime>() else { return false };
+    let date = moment.date.is_none_or(|date| date.year > 0);
+    let time = moment.time.is_none_or(|time| time.second.is_some_and(|second| second < 60));
+    date && time
 }
 
 /// Blanks out the values and the comments of a document while it is parsed.
 struct Blank<'text> {
     text: &'text str,
     blanked: Zeroizing<Vec<u8>>,
+    /// The name of the value that is parsed, if it has an equals sign.
+    key: &'text Cell<Option<Span>>,
+    /// The last name.
+    last: Option<Span>,
+    /// The number of arrays and inline tables that are open.
+    depth: u32,
 }
 
 impl EventReceiver for Blank<'_> {
+    fn inline_table_open(&mut self, _: Span, _: &mut dyn ErrorSink) -> bool {
+        self.depth += 1;
+        true
+    }
+
+    fn inline_table_close(&mut self, _: Span, _: &mut dyn ErrorSink) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn array_open(&mut self, _: Span, _: &mut dyn ErrorSink) -> bool {
+        self.depth += 1;
+        true
+    }
+
+    fn array_close(&mut self, _: Span, _: &mut dyn ErrorSink) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn simple_key(&mut self, span: Span, _: Option<Encoding>, _: &mut dyn ErrorSink) {
+        self.last = Some(span);
+        self.key.set(None);
+    }
+
+    fn key_val_sep(&mut self, _: Span, _: &mut dyn ErrorSink) {
+        self.key.set(self.last);
+    }
+
+    fn newline(&mut self, _: Span, _: &mut dyn ErrorSink) {
+        if self.depth == 0 {
+            self.key.set(None);
+        }
+    }
+
     fn scalar(&mut self, span: Span, encoding: Option<Encoding>, errors: &mut dyn ErrorSink) {
         let at = span.start()..span.end();
         decode(self.text.get(at.clone()).unwrap_or_default(), at.start, encoding, &mut (), errors);
@@ -193,7 +249,7 @@ mod tests {
             DeValue::Array(_) | DeValue::Table(_) => "several".to_owned(),
             _ => {
                 let length = at.len();
-                let (kind, read) = read(text, at).unwrap();
+                let (kind, read) = scalar(text, at).unwrap();
                 assert_eq!(read.capacity(), length, "the buffer grew");
                 match kind {
                     ScalarKind::String => format!("text {}", *read),
