@@ -140,6 +140,7 @@ const CHOICES: [Choice; 26] = [
             "keyway-seal",
             "keyway-secrets",
             "keyway-storage[sqlite]",
+            "keyway-toml",
         ],
     },
     Choice { package: "keyway-x509", features: "", brings: &["keyway-core"] },

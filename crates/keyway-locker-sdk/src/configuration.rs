@@ -5,7 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use keyway_client::LogLevel;
-use keyway_core::{Json, read_configuration};
+use keyway_core::json::JsonObject;
+use keyway_core::{Json, NoConfiguration, read_configuration};
 use keyway_files::FileError;
 use keyway_secrets::StoreName;
 use serde::Deserialize;
@@ -24,8 +25,7 @@ pub struct Configuration {
 }
 
 /// A store, and how to open it.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone)]
 pub(crate) struct StoreEntry {
     /// The id of the plugin.
     pub(crate) plugin: String,
@@ -34,11 +34,9 @@ pub(crate) struct StoreEntry {
     /// The SQLite file. The plugin gets the database in this file as a resource.
     pub(crate) sqlite: Option<PathBuf>,
     /// The project number in the objects of an answer.
-    #[serde(default)]
     pub(crate) project_id: i64,
     /// The configuration of the plugin.
-    #[serde(default)]
-    pub(crate) configuration: serde_json::Map<String, serde_json::Value>,
+    pub(crate) configuration: Json,
 }
 
 impl fmt::Debug for StoreEntry {
@@ -58,9 +56,22 @@ impl fmt::Debug for StoreEntry {
 struct Written {
     log: Option<String>,
     #[serde(default)]
-    stores: BTreeMap<String, StoreEntry>,
+    stores: BTreeMap<String, WrittenStore>,
     #[serde(default)]
     access: Vec<WrittenAccess>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenStore {
+    plugin: String,
+    keys: Option<PathBuf>,
+    sqlite: Option<PathBuf>,
+    #[serde(default)]
+    project_id: i64,
+    /// An object without entries: they were [taken](configurations) out.
+    #[serde(default, rename = "configuration")]
+    _configuration: NoConfiguration,
 }
 
 #[derive(Deserialize)]
@@ -94,23 +105,20 @@ impl Configuration {
     /// [`ConfigurationError::Invalid`].
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigurationError> {
         let invalid = |reason: String| ConfigurationError::invalid(path, reason);
-        let table: toml::Table = toml::from_str(text).map_err(|error| {
-            // The error's `Display` text would repeat the line of the file, which may hold a password. So only the
-            // message is used.
-            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-            invalid(format!("line {line}: {}", error.message()))
-        })?;
-        let json = serde_json::to_value(table).map_err(|error| invalid(error.to_string()))?;
+        let mut read = keyway_toml::read(text).map_err(|error| invalid(error.to_string()))?;
+        let mut configurations = configurations(&mut read);
         // `read_configuration` repeats no value in its errors.
-        let written: Written =
-            read_configuration(&Json::from(json)).map_err(|error| invalid(error.to_string()))?;
+        let written: Written = read_configuration(&read).map_err(|error| invalid(error.to_string()))?;
         let log = written.log.map_or(Ok(LogLevel::default()), |level| {
             level.parse().map_err(|_| invalid("`log` is none of debug, info, warning and error".to_owned()))
         })?;
         let mut stores = BTreeMap::new();
         for (name, entry) in written.stores {
             let place = format!("`stores.{name}`");
+            let WrittenStore { plugin, keys, sqlite, project_id, _configuration } = entry;
+            let configuration = configurations.remove(&name).unwrap_or_default();
             let name = StoreName::new(&name).map_err(|error| invalid(format!("{place}: {error}")))?;
+            let entry = StoreEntry { plugin, keys, sqlite, project_id, configuration };
             for path in [&entry.keys, &entry.sqlite].into_iter().flatten() {
                 if !path.is_absolute() {
                     let path = path.display();
@@ -133,6 +141,19 @@ impl Configuration {
         }
         Ok(Self { log, stores, access })
     }
+}
+
+/// Takes the configurations of the plugins out of a configuration, and leaves empty ones. They may hold passwords, so
+/// they stay in JSON that is wiped.
+fn configurations(read: &mut Json) -> BTreeMap<String, Json> {
+    let Json::Object(root) = read else { return BTreeMap::new() };
+    let Some(Json::Object(stores)) = root.get_mut("stores") else { return BTreeMap::new() };
+    let taken = |(name, store): (&String, &mut Json)| {
+        let Json::Object(store) = store else { return None };
+        let Some(Json::Object(entries)) = store.get_mut("configuration") else { return None };
+        Some((name.clone(), Json::Object(std::mem::take::<JsonObject>(entries))))
+    };
+    stores.iter_mut().filter_map(taken).collect()
 }
 
 /// Returns the path of the configuration file, from the environment variables that an SDK passes on.
@@ -203,7 +224,7 @@ mod tests {
         let id = "id = \"0f8fad5b-d9cb-469f-a165-70867728950e\"\n";
         let whole = format!("{id}secret_sha256 = \"{HASH}\"\nstore = \"web\"\n");
         for (text, fault) in [
-            ("log = ".to_owned(), "line 1: "),
+            ("log = ".to_owned(), "line 1, `log`: "),
             (
                 "[stores.web]\nplugin = 'locker'\nkeys = '/k'\nconfiguration = 'n33dle'".to_owned(),
                 "stores.web.configuration",
@@ -220,6 +241,33 @@ mod tests {
         ] {
             let error = parse(&text).unwrap_err();
             assert!(error.contains(fault) && !error.contains("n33dle"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_the_form_names_its_line_and_key_and_shows_no_value() {
+        let place = "[stores.web]\nplugin = 'locker'\nconfiguration.proxy = ";
+        for (value, key) in [
+            ("n33dle", Some("proxy")),
+            ("'n33dle", Some("proxy")),
+            ("\"n33dle\\q\"", Some("proxy")),
+            ("'a' n33dle", Some("proxy")),
+            ("['a', n33dle]", Some("proxy")),
+            ("{ password = n33dle }", Some("password")),
+            ("{ password = 'n33dle'", Some("password")),
+            ("1979-05-27 # n33dle", Some("proxy")),
+            ("[nan, 'n33dle']", Some("proxy")),
+            ("99999999999999999999", Some("proxy")),
+            ("'a'\nconfiguration.proxy = 'n33dle'", Some("proxy")),
+            // What is no name of a value may be a part of a secret.
+            ("'a'\nn33dle", None),
+            ("'a'\nn33dle'", None),
+            ("'a'\n[n33dle", None),
+        ] {
+            let error = parse(&format!("{place}{value}\n")).unwrap_err();
+            let line = if value.contains('\n') { "line 4" } else { "line 3" };
+            let named = key.map_or_else(|| format!("{line}: "), |key| format!("{line}, `{key}`: "));
+            assert!(error.contains(&named) && !error.contains("n33dle"), "{value}: {error}");
         }
     }
 

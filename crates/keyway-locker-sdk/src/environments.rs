@@ -38,8 +38,8 @@ impl Project {
         let (name, url) = (given.text("name")?, given.optional_text("external_url")?);
         no_description(given.optional_text("description")?.as_ref())?;
         given.end()?;
-        let created = self.secrets.create_environment(name.expose(), url_of(url.as_ref())).await?;
-        write_environment(out, &created, self.id);
+        let created = self.secrets.create_environment(name.expose(), url_of(url.as_ref())).await;
+        write_environment(out, &created.map_err(Failure::of_write)?, self.id);
         Ok(())
     }
 
@@ -63,7 +63,10 @@ impl Project {
             return Err(Failure::Validation);
         }
         let environment = match url {
-            Some(_) => self.secrets.modify_environment(name.expose(), url_of(url.as_ref())).await?,
+            Some(_) => {
+                let modified = self.secrets.modify_environment(name.expose(), url_of(url.as_ref())).await;
+                modified.map_err(Failure::of_write)?
+            }
             None => self.secrets.retrieve_environment(name.expose()).await?,
         };
         write_environment(out, &environment, self.id);

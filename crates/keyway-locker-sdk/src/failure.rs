@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keyway_client::{CredentialsError, Error, ErrorKind, PluginError as _, RemoteClass};
+use keyway_core::Effect;
 use keyway_secrets::StoreError;
 
 /// A failure of a request. Each failure has a code and a kind from the catalogue that all official SDKs share.
@@ -96,6 +97,23 @@ impl Failure {
         Self::RateLimited {
             after: seconds.and_then(|seconds| u32::try_from(seconds.min(LONGEST_DELAY)).ok()),
         }
+    }
+
+    /// Converts the error of a write. A write that may have taken effect is not one that the caller may try again, so
+    /// such a failure is [`Internal`](Self::Internal), which says nothing about the effect.
+    pub(crate) fn of_write(error: Error) -> Self {
+        let is_unknown = error.effect() == Effect::Unknown;
+        match Self::from(error) {
+            Self::Network | Self::Unavailable | Self::RateLimited { .. } if is_unknown => Self::Internal,
+            failure => failure,
+        }
+    }
+
+    /// Converts an error that comes after a write took effect.
+    pub(crate) fn after_write(error: Error) -> Self {
+        let _ = Self::from(error);
+        tracing::error!("what was written before this error stays");
+        Self::Internal
     }
 
     fn of_class(class: RemoteClass, kind: ErrorKind) -> Self {

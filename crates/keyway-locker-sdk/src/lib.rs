@@ -103,6 +103,8 @@ mod answer;
 mod changes;
 mod configuration;
 mod context;
+#[cfg(all(test, feature = "program"))]
+mod effect_tests;
 mod envelope;
 mod environments;
 mod failure;

@@ -40,16 +40,18 @@ impl Project {
         let copy =
             draft(SecretValue::Text(value.clone()), description.or(found.header.description.as_deref()));
         let there = self.within(place.environment.as_ref());
-        let header = there.create(place.key.expose(), copy).await?;
+        let header = there.create(place.key.expose(), copy).await.map_err(Failure::of_write)?;
         let destroyed = destroy_unchanged(here, key, &found.header).await;
         if let Err(error) = destroyed {
             // An error without an effect means that this call has not destroyed the old secret, which may have a later
             // value by now. So the copy is destroyed. After an error with a possible effect, the copy may be the only
             // secret left, so it stays.
             if error.effect() == Effect::None {
-                destroy_unchanged(&there, &place.key, &header).await?;
+                let destroyed = destroy_unchanged(&there, &place.key, &header).await;
+                destroyed.map_err(Failure::after_write)?;
+                return Err(error.into());
             }
-            return Err(error.into());
+            return Err(Failure::after_write(error));
         }
         Ok((header, value))
     }

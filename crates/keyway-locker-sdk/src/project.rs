@@ -85,7 +85,7 @@ pub(crate) fn open(
         resources = resources.with::<Arc<dyn Storage>>(Arc::new(storage));
     }
     let opening = OpenContext::new(name.clone(), plugin.metadata().clone(), keys)
-        .with_configuration(serde_json::Value::Object(entry.configuration.clone()))
+        .with_configuration(entry.configuration.clone())
         .with_resources(resources);
     let store =
         GuardedStore::open(plugin.plugin(), opening, Limits::default()).map_err(|error| match error {

@@ -38,7 +38,8 @@ impl Project {
         given.end()?;
         check_room(&value)?;
         let draft = draft(SecretValue::Text(value.clone()), description.as_ref().map(SecretText::expose));
-        let header = self.within(environment.as_ref()).create(key.expose(), draft).await?;
+        let header = self.within(environment.as_ref()).create(key.expose(), draft).await;
+        let header = header.map_err(Failure::of_write)?;
         write_secret(out, &header, value.expose(), self.id);
         Ok(())
     }
@@ -61,11 +62,13 @@ impl Project {
             None => text(&here.retrieve(key.expose()).await?)?.into(),
         };
         check_room(&value)?;
-        let header = here.modify(key.expose(), changes.in_place()).await?;
-        match &changes.value {
-            Some(value) => write_secret(out, &header, value.expose(), self.id),
+        let header = here.modify(key.expose(), changes.in_place()).await.map_err(Failure::of_write)?;
+        if let Some(value) = &changes.value {
+            write_secret(out, &header, value.expose(), self.id);
+        } else {
             // Another caller may have changed the value since it was read.
-            None => self.write(out, &here.retrieve(key.expose()).await?)?,
+            let now = here.retrieve(key.expose()).await.map_err(Failure::after_write)?;
+            write_secret(out, &now.header, text(&now).map_err(Failure::after_write)?, self.id);
         }
         Ok(())
     }

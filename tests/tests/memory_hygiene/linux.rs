@@ -18,6 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use keyway_client::{Bundle, Credentials, CredentialsError};
 use keyway_core::{Plugins, SecretValue, Structured, Table, plugins};
 use keyway_host::Host;
+use keyway_locker_sdk::Configuration;
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{ListQuery, NewSecret, SecretAddress, SecretChange, SecretName, SecretStore, StoreName};
 use keyway_storage::{Memory, Sqlite, Storage};
@@ -76,6 +77,7 @@ fn child() {
         "bundle" => write_and_read_bundles(&masked),
         "bundle-pipe" => read_a_bundle_from_a_pipe(&masked),
         "mistyped-key" => check_a_mistyped_key(&masked),
+        "sdk-configuration" => read_configurations(&masked),
         case => {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap();
@@ -171,6 +173,30 @@ fn check_a_mistyped_key(masked: &[u8]) {
         assert!(matches!(credentials.checked(), Err(CredentialsError::MalformedSecretAccessKey)));
     });
     checking.join().unwrap();
+}
+
+/// Reads configurations of `locker-sdk` with a password for a plugin: one that is right, and others that are refused.
+fn read_configurations(masked: &[u8]) {
+    let needle = repeated(masked, 100);
+    let start = "[stores.web]\nplugin = 'locker'\n[stores.web.configuration]\nproxy = '";
+    let reading = std::thread::spawn(move || {
+        for (rest, is_right) in [
+            ("", true),
+            ("b = ", false),
+            ("b = '", false),
+            ("proxy = ''", false),
+            ("[stores.web]", false),
+            ("[[access]]\nid = 3", false),
+        ] {
+            let mut text = Zeroizing::new(String::with_capacity(2 * needle.len() + 200));
+            for part in [start, &needle, "' # ", &needle, "\n", rest] {
+                text.push_str(part);
+            }
+            let read = Configuration::parse(&text, Path::new("locker-sdk.toml"));
+            assert_eq!(read.is_ok(), is_right, "{rest}");
+        }
+    });
+    reading.join().unwrap();
 }
 
 /// Gives a store on a file values that are refused, and files that are decrypted and then refused.
@@ -412,6 +438,11 @@ fn an_export_and_an_import_leave_no_secret_in_memory() {
 #[test]
 fn a_mistyped_access_key_leaves_no_secret_in_memory() {
     assert_nothing_left(&["mistyped-key"]);
+}
+
+#[test]
+fn a_configuration_of_locker_sdk_leaves_no_secret_in_memory() {
+    assert_nothing_left(&["sdk-configuration"]);
 }
 
 #[test]

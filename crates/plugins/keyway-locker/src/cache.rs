@@ -16,7 +16,7 @@ use crate::kept_content::{Answers, Content, Generation};
 use crate::kept_file::{KeptFile, Locked, MAX_ANSWERS, Seen};
 
 /// The maximum number of bytes that are kept without a cache file. If the kept answers and a new one would exceed this
-/// limit together, those that are too old are dropped first, and all of them if that is not enough.
+/// limit together, those that are too old are dropped first, and the oldest others if that is not enough.
 const MAX_BYTES: usize = 64 << 20;
 /// The number of bytes that an answer takes in addition to its path and its body: about this much in memory, and less
 /// in the file.
@@ -104,9 +104,12 @@ impl Cache {
         Self { accepted: self.max_age.min(age), ..self }
     }
 
-    /// Tells whether the profile in the file is recent enough to be used without a request to the service.
-    pub(crate) fn has_fresh_profile(&self) -> bool {
-        is_fresh(self.kept().profile_at, self.clock.now(), self.accepted)
+    /// Tells whether the profile in the file may be used without a request to the service: if it is recent enough, or
+    /// an answer is. An older profile does not make such an answer older, and without it no process that starts while
+    /// the service is down could use the answer.
+    pub(crate) fn has_usable_profile(&self) -> bool {
+        let kept = self.kept();
+        is_fresh(kept.newest.max(kept.profile_at), self.clock.now(), self.accepted)
     }
 
     /// Records the time at which the read of the profile began.
@@ -168,9 +171,7 @@ impl Cache {
         if kept.bytes + size > most {
             self.drop_old(&mut kept);
         }
-        if kept.bytes + size > most {
-            kept.clear();
-        }
+        kept.make_room(most, size);
         kept.insert(path.to_owned(), begun.at, Arc::clone(body));
         kept.is_unsaved = true;
     }
@@ -303,10 +304,32 @@ impl Kept {
         self.drops += 1;
     }
 
-    /// Makes room. Answers that were read already stay valid.
     fn clear(&mut self) {
         self.answers.clear();
         (self.bytes, self.newest) = (0, Timestamp::default());
+    }
+
+    /// Makes room for `more` bytes within `most`: drops the oldest answers. Answers that were read already stay valid.
+    ///
+    /// An eighth of the limit becomes free, so that not every new answer causes another search for the oldest ones.
+    fn make_room(&mut self, most: usize, more: usize) {
+        if self.bytes + more <= most {
+            return;
+        }
+        let mut ages: Vec<(Timestamp, usize)> =
+            self.answers.iter().map(|(path, (at, body))| (*at, size(path, body))).collect();
+        ages.sort_unstable_by_key(|(at, _)| std::cmp::Reverse(*at));
+        // The newest answer stays if it fits, even if it takes more than seven eighths.
+        let newest = ages.first().map_or(0, |(_, size)| *size);
+        let room = (most - most / 8).saturating_sub(more).max(newest).min(most.saturating_sub(more));
+        let mut bytes = 0;
+        let oversized = ages.iter().find(|(_, size)| {
+            bytes += size;
+            bytes > room
+        });
+        let Some((last, _)) = oversized.copied() else { return };
+        self.answers.retain(|_, (at, _)| *at > last);
+        self.bytes = self.answers.iter().map(|(path, (_, body))| size(path, body)).sum();
     }
 
     fn insert(&mut self, path: String, at: Timestamp, body: Body) {
@@ -335,9 +358,7 @@ impl Kept {
             }
         }
         // Other processes may have replaced the answers of the file often since this cache adopted some of them.
-        if self.bytes > MAX_ANSWERS {
-            self.clear();
-        }
+        self.make_room(MAX_ANSWERS, 0);
     }
 }
 

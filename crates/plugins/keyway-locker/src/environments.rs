@@ -63,8 +63,11 @@ pub(crate) fn modify(
     let path = format!("{}/{}", Items::Environments.path(), found.id);
     match service.put(&path, &body(&[("hash", &hash), ("external_url", &url)]), until) {
         Ok(answer) => answered(session, &answer, name, MODIFY),
+        // Either the environment was removed after it was found, or the status is not about it (decision H335).
         Err(failure) if failure.has_status(404) => {
-            Err(StoreError::EnvironmentNotFound { environment: name.clone() })
+            session.forget_after_write();
+            session.find_environment(name, until)?;
+            Err(failure.of_write(MODIFY))
         }
         Err(failure) => Err(failure.of_write(MODIFY)),
     }

@@ -65,14 +65,27 @@ impl Items {
 impl Session {
     /// Reads all items with this hash, or all items if the hash is empty.
     ///
+    /// See [`items_since`](Self::items_since).
+    pub(crate) fn items<R: Record>(
+        &self,
+        items: Items,
+        hash: &str,
+        until: Instant,
+    ) -> Result<Whole<R>, StoreError> {
+        self.items_since(Timestamp::default(), items, hash, until)
+    }
+
+    /// Reads all items as [`items`](Self::items) does, with kept answers only from `since` or later.
+    ///
     /// The service has no cursor, only numbered pages. If items are added or removed while the pages are read, other
     /// items move to a different page, so the list is read again, without kept answers.
     ///
     /// A date that differs between the pages may stand for a removal and an addition, or for a change of values. A list
     /// has the right number of items, so an item that was always there is missing only if an item that was added
     /// meanwhile takes its place. If all items were seen before, none is missing.
-    pub(crate) fn items<R: Record>(
+    pub(crate) fn items_since<R: Record>(
         &self,
+        since: Timestamp,
         items: Items,
         hash: &str,
         until: Instant,
@@ -80,7 +93,7 @@ impl Session {
         let mut known = HashSet::new();
         for attempt in 0..ATTEMPTS {
             let read = |path: &str| match attempt {
-                0 => self.read(path, until, page::<R>),
+                0 => self.read_since(since, path, until, page::<R>),
                 _ => self.read_anew(path, until, page::<R>),
             };
             let whole = items_at_once(items, hash, read).map_err(|failure| failure.of_read(READ))?;

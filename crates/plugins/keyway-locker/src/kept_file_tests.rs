@@ -33,16 +33,16 @@ pub(crate) fn body(text: &str) -> Body {
     Arc::new(Wiped::new(text.as_bytes().to_vec()))
 }
 
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     tempfile::tempdir().unwrap()
 }
 
-fn path(folder: &TempDir) -> PathBuf {
+pub(crate) fn path(folder: &TempDir) -> PathBuf {
     folder.path().join("made/s.locker")
 }
 
 /// Opens the file as a process with these keys does.
-fn opened(path: &Path, key: u8, clock: Arc<dyn Clock>) -> Cache {
+pub(crate) fn opened(path: &Path, key: u8, clock: Arc<dyn Clock>) -> Cache {
     let profile = Profile { project: PROJECT, key: format!("2.{key}|b|c") };
     let file = KeptFile::new(path, "http://127.0.0.1/x", profile, &ItemKey::new(&[key; 32], &[key; 32]));
     Cache::shared(MAX_AGE, clock, file)
@@ -71,7 +71,7 @@ pub(crate) fn found(cache: &Cache, path: &str) -> Option<String> {
     cache.find(path).ok().map(|(body, _)| String::from_utf8(body.to_vec()).unwrap())
 }
 
-fn shared(folder: &TempDir) -> Value {
+pub(crate) fn shared(folder: &TempDir) -> Value {
     json!({"max_age_seconds": 600, "cache_folder": folder.path().join("made")})
 }
 
@@ -347,7 +347,7 @@ fn a_clock_that_jumps_back_is_noticed_at_any_read() {
         assert_eq!(found(&cache, "b"), None);
         clock.set(10_000_001);
         assert_eq!(found(&cache, "a"), None);
-        assert!(!cache.has_fresh_profile());
+        assert!(!cache.has_usable_profile());
         // An answer that was read after the jump is kept.
         cache.keep("b", begun, &body("B"));
         assert_eq!(found(&cache, "b").as_deref(), Some("B"));

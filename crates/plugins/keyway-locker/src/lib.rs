@@ -84,6 +84,9 @@
 //! everything else is encrypted with keys that follow from the secret access key (decision H282). A write through any
 //! of these processes drops all shared answers (decision H283).
 //!
+//! A write uses nothing that is kept. It asks for the key of the project first, so that nothing is encrypted with a key
+//! that the project no longer has (decision H339).
+//!
 //! # Forks
 //! A store is for the process that opened it. In a process that was forked later every operation is
 //! [`NotReady`](keyway_secrets::StoreError::NotReady): open the store again there (decision H284).
@@ -122,11 +125,15 @@ mod kept_file;
 mod kept_file_limits_tests;
 #[cfg(all(test, unix))]
 mod kept_file_tests;
+#[cfg(all(test, unix))]
+mod key_change_tests;
 mod key_schedule;
 #[cfg(test)]
 mod list_tests;
 mod listing;
 mod lookup;
+#[cfg(test)]
+mod missing_environment_tests;
 #[cfg(test)]
 mod page_tests;
 mod paging;

@@ -6,12 +6,14 @@
 use std::time::Instant;
 
 use keyway_secrets::{
-    Cursor, EnvironmentFilter, EnvironmentPage, ListQuery, ListedSecret, SecretPage, StoreError,
+    Cursor, EnvironmentFilter, EnvironmentPage, ListQuery, ListedSecret, SecretAddress, SecretPage,
+    StoreError,
 };
 
 use crate::answer::Record;
 use crate::environment_record::EnvironmentRecord;
 use crate::items::Items;
+use crate::secret_record::SecretRecord;
 use crate::session::Session;
 
 /// Lists secrets.
@@ -25,21 +27,13 @@ pub(crate) fn secrets(
         .as_ref()
         .map(|cursor| id_in(cursor, Items::Secrets, session.profile.project))
         .transpose()?;
-    if let EnvironmentFilter::In(environment) = &query.environment {
-        session.find_environment(environment, until)?;
-    }
     let all = session.all_secrets(until)?;
     let start = after.map_or(0, |after| all.records.partition_point(|record| record.id() <= after));
     let mut page = SecretPage { secrets: Vec::new(), next: None };
     let mut last = None;
     for record in &all.records[start..] {
         let address = record.address(&session.key)?;
-        let is_chosen = match &query.environment {
-            EnvironmentFilter::All => true,
-            EnvironmentFilter::Shared => address.environment.is_none(),
-            EnvironmentFilter::In(chosen) => address.environment.as_ref() == Some(chosen),
-        };
-        if !is_chosen {
+        if !is_chosen(&query.environment, &address) {
             continue;
         }
         if page.secrets.len() >= query.limit.max(1) {
@@ -50,12 +44,39 @@ pub(crate) fn secrets(
         page.secrets.push(ListedSecret { header: record.header_at(address, &session.key)?, value });
         last = Some(record.id());
     }
+    if let EnvironmentFilter::In(environment) = &query.environment
+        && page.secrets.is_empty()
+        && !any_chosen(session, &all.records[..start], &query.environment)?
+    {
+        session.check_environment(environment, all.begun, until)?;
+    }
     if page.next.is_some() {
         session.keep_list(&all, until);
     } else {
         session.list.clear();
     }
     Ok(page)
+}
+
+fn is_chosen(filter: &EnvironmentFilter, address: &SecretAddress) -> bool {
+    match filter {
+        EnvironmentFilter::All => true,
+        EnvironmentFilter::Shared => address.environment.is_none(),
+        EnvironmentFilter::In(chosen) => address.environment.as_ref() == Some(chosen),
+    }
+}
+
+fn any_chosen(
+    session: &Session,
+    records: &[SecretRecord],
+    filter: &EnvironmentFilter,
+) -> Result<bool, StoreError> {
+    for record in records {
+        if is_chosen(filter, &record.address(&session.key)?) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Lists environments.

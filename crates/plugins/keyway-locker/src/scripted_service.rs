@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use keyway_client::Credentials;
-use keyway_core::{PluginMetadata, Resources};
+use keyway_core::{Clock, PluginMetadata, Resources, SystemClock};
 use keyway_seal::{Key, KeyRing};
 use keyway_secrets::{OpenContext, SecretStore, SecretStorePlugin as _, StoreName};
 use serde_json::{Value, json};
 
+use crate::key_schedule::access_key;
 use crate::plugin::LockerPlugin;
 use crate::vectors;
 
@@ -56,10 +57,12 @@ impl<S: Read + Write> Stream for S {}
 pub(crate) struct ScriptedService {
     base: String,
     requests: Arc<Mutex<Vec<Request>>>,
+    profile: Arc<Mutex<Answer>>,
 }
 
 impl ScriptedService {
-    /// Starts a service. The profile is that of the recorded project; everything else is answered by `answers`.
+    /// Starts a service. The profile is that of the recorded project, unless a test replaces it; everything else is
+    /// answered by `answers`.
     pub(crate) fn start(answers: impl Fn(&Request) -> Answer + Send + 'static) -> Self {
         Self::over("http://127.0.0.1", answers, |mut stream, serve| serve(&mut stream))
     }
@@ -75,11 +78,16 @@ impl ScriptedService {
         let base = format!("{address}:{}/locker_secrets", listener.local_addr().unwrap().port());
         let requests: Arc<Mutex<Vec<Request>>> = Arc::default();
         let kept = Arc::clone(&requests);
+        let profile = Arc::new(Mutex::new(recorded_profile()));
+        let answered = Arc::clone(&profile);
         thread::spawn(move || {
             let serve = |stream: &mut dyn Stream| {
                 // A client that refuses the certificate sends nothing.
                 let Some(request) = read(stream) else { return };
-                let answer = if request.route() == "/v1/profile" { profile() } else { answers(&request) };
+                let answer = match request.route() {
+                    "/v1/profile" => answered.lock().unwrap().clone(),
+                    _ => answers(&request),
+                };
                 kept.lock().unwrap().push(request);
                 write(stream, &answer);
             };
@@ -87,7 +95,12 @@ impl ScriptedService {
                 wrapped(stream.unwrap(), &serve);
             }
         });
-        Self { base, requests }
+        Self { base, requests, profile }
+    }
+
+    /// Replaces the answer to `GET /v1/profile`.
+    pub(crate) fn set_profile(&self, answer: Answer) {
+        *self.profile.lock().unwrap() = answer;
     }
 
     /// Returns the requests since the last call, without those for the profile.
@@ -137,7 +150,16 @@ impl ScriptedService {
 }
 
 /// Opens a store with this configuration and these resources. No proxy of the environment is used.
-pub(crate) fn open(mut configuration: Value, resources: Resources) -> Arc<dyn SecretStore> {
+pub(crate) fn open(configuration: Value, resources: Resources) -> Arc<dyn SecretStore> {
+    open_at(configuration, resources, Arc::new(SystemClock))
+}
+
+/// Opens a store as [`open`] does, with this clock.
+pub(crate) fn open_at(
+    mut configuration: Value,
+    resources: Resources,
+    clock: Arc<dyn Clock>,
+) -> Arc<dyn SecretStore> {
     if configuration["proxy"].is_null() {
         configuration["proxy"] = json!("none");
     }
@@ -150,13 +172,25 @@ pub(crate) fn open(mut configuration: Value, resources: Resources) -> Arc<dyn Se
     .unwrap();
     let context = OpenContext::new(StoreName::new("s").unwrap(), metadata, keys)
         .with_configuration(configuration)
-        .with_resources(resources);
+        .with_resources(resources)
+        .with_clock(clock);
     LockerPlugin.open(&context).unwrap()
 }
 
-fn profile() -> Answer {
-    let input = &vectors::parameters()["input"];
-    answer(200, &json!({"profile": {"project_id": input["project_id"], "key": input["profile_key"]}}))
+/// Answers with the profile of the recorded project.
+pub(crate) fn recorded_profile() -> Answer {
+    profile(vectors::parameters()["input"]["profile_key"].as_str().unwrap())
+}
+
+/// Answers with the profile of the recorded project, as if it had another key: 64 times `byte`.
+pub(crate) fn profile_with_key(byte: u8) -> Answer {
+    let secret = vectors::parameters()["input"]["secret_access_key_b64"].as_str().unwrap().to_owned();
+    profile(&access_key(&secret.into()).unwrap().seal(&[byte; 64]).unwrap())
+}
+
+fn profile(key: &str) -> Answer {
+    let project = &vectors::parameters()["input"]["project_id"];
+    answer(200, &json!({"profile": {"project_id": project, "key": key}}))
 }
 
 fn read(stream: &mut dyn Stream) -> Option<Request> {

@@ -29,7 +29,8 @@ const SETTLED: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct SecretList {
     pub(crate) records: Vec<SecretRecord>,
-    begun: Begun,
+    /// The beginning of the earliest read of a page.
+    pub(crate) begun: Begun,
     begun_there: Timestamp,
     count: u64,
     revised: Option<f64>,

@@ -33,6 +33,16 @@ pub(crate) struct Session {
     pub(crate) list: KeptList,
     pub(crate) key: ItemKey,
     pub(crate) profile: Profile,
+    /// The time before which the service was asked for the profile. `None` if the profile comes from the cache file.
+    asked: Option<Instant>,
+}
+
+/// The place from which a session takes the profile of its project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProfileFrom {
+    /// The cache file if its content is recent enough, otherwise the service.
+    Cache,
+    Service,
 }
 
 /// An answer to a read.
@@ -48,14 +58,14 @@ pub(crate) struct Read<T> {
 }
 
 impl Session {
-    /// Reads the profile, and decrypts the key of the project. Takes the profile from the cache file instead, if the
-    /// profile there is young enough.
+    /// Reads the profile, and decrypts the key of the project.
     pub(crate) fn open(
         configuration: &LockerConfiguration,
         credentials: &Credentials,
         kept: Option<&Path>,
         accepted: Duration,
         clock: &Arc<dyn Clock>,
+        from: ProfileFrom,
         until: Instant,
     ) -> Result<Self, StoreError> {
         const KEY: &str = "the key of the project";
@@ -74,15 +84,16 @@ impl Session {
             cache.accepting(accepted)
         };
         let list = KeptList::default();
-        if let Some(profile) = kept.and_then(KeptFile::profile_in)
+        if from == ProfileFrom::Cache
+            && let Some(profile) = kept.and_then(KeptFile::profile_in)
             && let Ok(key) = project_key(&access, &profile.key)
         {
             let cache = cached(&profile, &key);
-            if cache.has_fresh_profile() {
-                return Ok(Self { service, cache, list, key, profile });
+            if cache.has_usable_profile() {
+                return Ok(Self { service, cache, list, key, profile, asked: None });
             }
         }
-        let begun = clock.now();
+        let (begun, asked) = (clock.now(), Some(Instant::now()));
         let profile = read_profile(&service, until).map_err(|failure| failure.of_read(READ))?;
         let key = project_key(&access, &profile.key).map_err(|fault| match fault {
             CipherFault::NotAuthentic => StoreError::WrongKey { what: KEY, sealed_by: None },
@@ -90,12 +101,16 @@ impl Session {
         })?;
         let cache = cached(&profile, &key);
         cache.keep_profile(begun);
-        Ok(Self { service, cache, list, key, profile })
+        Ok(Self { service, cache, list, key, profile, asked })
     }
 
-    /// Asks the service whether the key of the project has changed.
-    pub(crate) fn has_other_key(&self, until: Instant) -> bool {
-        read_profile(&self.service, until).is_ok_and(|profile| profile != self.profile)
+    /// Asks the service whether the project still has the key of this session, unless it was asked after `since`.
+    pub(crate) fn has_current_key(&self, since: Instant, until: Instant) -> Result<bool, StoreError> {
+        if self.asked.is_some_and(|asked| asked >= since) {
+            return Ok(true);
+        }
+        let profile = read_profile(&self.service, until).map_err(|failure| failure.of_read(READ))?;
+        Ok(profile == self.profile)
     }
 
     pub(crate) fn hash(&self, name: &str) -> String {
@@ -109,10 +124,22 @@ impl Session {
         until: Instant,
         parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
     ) -> Result<Read<T>, Failure> {
+        self.read_since(Timestamp::default(), path, until, parse)
+    }
+
+    /// Returns a kept answer whose read began at `since` or later. Otherwise reads from the service.
+    pub(crate) fn read_since<T>(
+        &self,
+        since: Timestamp,
+        path: &str,
+        until: Instant,
+        parse: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<Read<T>, Failure> {
         match self.cache.find(path) {
-            Ok((body, begun)) => {
+            Ok((body, begun)) if begun.at() >= since => {
                 Ok(Read { content: parse(&body)?, bytes: body.len(), begun, begun_there: begun.at() })
             }
+            Ok(_) => self.read_anew(path, until, parse),
             Err(begun) => self.read_from(begun, path, until, parse),
         }
     }
@@ -178,11 +205,10 @@ impl Session {
         address: &SecretAddress,
         until: Instant,
     ) -> Result<SecretRecord, StoreError> {
-        let records: Vec<SecretRecord> =
-            self.items(Items::Secrets, &self.hash(address.name.as_str()), until)?.records;
+        let secrets = self.items::<SecretRecord>(Items::Secrets, &self.hash(address.name.as_str()), until)?;
         let mut found = None;
         // All these records have this name, each in a different environment.
-        for record in records {
+        for record in secrets.records {
             let there = record.address(&self.key)?;
             if there.name != address.name {
                 return Err(foreign(&record.id));
@@ -192,9 +218,20 @@ impl Session {
             }
         }
         if let (None, Some(environment)) = (&found, &address.environment) {
-            self.find_environment(environment, until)?;
+            self.check_environment(environment, secrets.begun, until)?;
         }
         found.ok_or_else(|| StoreError::SecretNotFound { address: address.clone() })
+    }
+
+    /// Checks that an environment exists in which nothing was found (decisions L2 and L3). `begun` is the read that
+    /// found nothing: a kept answer from before it says nothing about an environment that was deleted since.
+    pub(crate) fn check_environment(
+        &self,
+        name: &EnvironmentName,
+        begun: Begun,
+        until: Instant,
+    ) -> Result<(), StoreError> {
+        self.find_environment_since(begun.at(), name, until).map(drop)
     }
 
     /// Finds an environment by its exact name (decision L2).
@@ -203,10 +240,19 @@ impl Session {
         name: &EnvironmentName,
         until: Instant,
     ) -> Result<EnvironmentRecord, StoreError> {
-        let records: Vec<EnvironmentRecord> =
-            self.items(Items::Environments, &self.hash(name.as_str()), until)?.records;
+        self.find_environment_since(Timestamp::default(), name, until)
+    }
+
+    fn find_environment_since(
+        &self,
+        since: Timestamp,
+        name: &EnvironmentName,
+        until: Instant,
+    ) -> Result<EnvironmentRecord, StoreError> {
+        let hash = self.hash(name.as_str());
+        let environments = self.items_since::<EnvironmentRecord>(since, Items::Environments, &hash, until)?;
         let mut found = None;
-        for record in records {
+        for record in environments.records {
             if record.environment(&self.key)?.name != *name {
                 return Err(foreign(&record.id));
             }

@@ -26,7 +26,7 @@ fn started() -> LockerDouble {
 }
 
 /// Opens a store that keeps answers in memory.
-fn store(double: &LockerDouble) -> Arc<dyn SecretStore> {
+pub(crate) fn store(double: &LockerDouble) -> Arc<dyn SecretStore> {
     let credentials = Credentials::source()
         .access_key_id(double.access_key_id())
         .secret_access_key(double.secret_access_key())

@@ -19,7 +19,7 @@ use keyway_secrets::{
 
 use crate::configuration::LockerConfiguration;
 use crate::service::Service;
-use crate::session::Session;
+use crate::session::{ProfileFrom, Session};
 use crate::{environments, listing, writing};
 
 /// A project of the service, as a secret store.
@@ -59,29 +59,43 @@ impl LockerStore {
         })
     }
 
-    /// Runs an operation in the session. If the service does not accept the credentials, the next operation reads them
-    /// again. If an item cannot be decrypted and the key of the project has changed, the next operation opens the
-    /// project again.
+    /// Runs an operation that reads.
     fn run<T>(
         &self,
         operation: impl FnOnce(&Session, Instant) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.check_process()?;
-        let until = Instant::now() + Duration::from_secs(self.configuration.call_seconds.into());
-        let session = self.session(until)?;
-        let answer = operation(&session, until);
+        let until = self.deadline(Instant::now());
+        self.run_in(&self.session(until)?, until, |session| operation(session, until))
+    }
+
+    /// Returns the time at which an operation that begins now must end.
+    fn deadline(&self, now: Instant) -> Instant {
+        now + Duration::from_secs(self.configuration.call_seconds.into())
+    }
+
+    /// Runs an operation in a session. If the service does not accept the credentials, the next operation reads them
+    /// again. If an item cannot be decrypted and the key of the project has changed, the next operation opens the
+    /// project again.
+    fn run_in<T>(
+        &self,
+        session: &Arc<Session>,
+        until: Instant,
+        operation: impl FnOnce(&Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let answer = operation(session);
         session.cache.save();
         if let Err(StoreError::System { source, .. }) = &answer
             && let Some(remote) = source.downcast_ref::<keyway_client::RemoteError>()
             && remote.kind() == ErrorKind::Unauthorized
         {
-            self.close(&session);
+            self.close(session);
         }
         if let Err(StoreError::Corrupt { .. }) = &answer
-            && session.has_other_key(until)
+            && matches!(session.has_current_key(Instant::now(), until), Ok(false))
         {
             session.cache.forget_profile();
-            self.close(&session);
+            self.close(session);
         }
         answer
     }
@@ -115,11 +129,24 @@ impl LockerStore {
     }
 
     /// Runs an operation that writes a secret or an environment, and counts it if it succeeds.
+    ///
+    /// The session may have the profile from a time before the project got another key, and nothing that is encrypted
+    /// with the old key can be read later. So the service is asked for the profile before every write (decision H339).
+    /// If it does not answer, nothing is sent, and the kept answers stay.
     fn write<T>(
         &self,
         operation: impl FnOnce(&Session, &Service, Instant) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let answer = self.run(|session, until| {
+        self.check_process()?;
+        let begun = Instant::now();
+        let until = self.deadline(begun);
+        let mut session = self.session(until)?;
+        if !self.run_in(&session, until, |session| session.has_current_key(begun, until))? {
+            session.cache.forget_profile();
+            session = Arc::new(self.opened(ProfileFrom::Service, until)?);
+            *self.kept() = Some(Arc::clone(&session));
+        }
+        let answer = self.run_in(&session, until, |session| {
             let answer = session.writing(|service| operation(session, service, until));
             // Another call may have replaced the session meanwhile, and kept answers from before the write in the new
             // one.
@@ -139,11 +166,14 @@ impl LockerStore {
         if let Some(session) = &*self.kept() {
             return Ok(Arc::clone(session));
         }
-        let credentials = self.credentials()?;
-        let kept = self.kept_file.as_deref();
-        let session =
-            Session::open(&self.configuration, &credentials, kept, self.accepted, &self.clock, until)?;
+        let session = self.opened(ProfileFrom::Cache, until)?;
         Ok(Arc::clone(self.kept().get_or_insert(Arc::new(session))))
+    }
+
+    /// Connects.
+    fn opened(&self, from: ProfileFrom, until: Instant) -> Result<Session, StoreError> {
+        let (credentials, kept) = (self.credentials()?, self.kept_file.as_deref());
+        Session::open(&self.configuration, &credentials, kept, self.accepted, &self.clock, from, until)
     }
 
     /// Finds the credentials (decision L7).

@@ -1,11 +1,14 @@
 //! Tests of writes against a service on the loopback, with the recorded bodies of the Go client.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use keyway_core::{Effect, ErrorKind, PluginError as _, SecretValue};
 use keyway_secrets::{EnvironmentChange, NewEnvironment, NewSecret, SecretChange, StoreError};
 use pollster::block_on;
 use serde_json::json;
 
-use crate::recorded_world::{World, at, environment, secret};
+use crate::recorded_world::{World, at, environment, page, secret};
 use crate::scripted_service::{Answer, LOST, Request, ScriptedService, answer};
 use crate::vectors;
 
@@ -161,6 +164,36 @@ fn the_effect_of_a_write_is_unknown_without_a_usable_answer_and_it_is_sent_once(
         assert_eq!((error.is_retryable(), error.retry_after()), (false, None), "{status}: {error:?}");
         assert_eq!(writes(&service).len(), 1);
     }
+}
+
+#[test]
+fn a_route_that_is_missing_is_no_missing_item() {
+    let gateway = || (404, vec![], "<html>no such page</html>".to_owned());
+    let service = answering_writes(move |_| gateway());
+    let change = || SecretChange::value(SecretValue::text("v"));
+    let prod = at("x", Some("prod")).environment.unwrap();
+    for max_age in [0, 600] {
+        let store = service.store(json!({"max_age_seconds": max_age}));
+        let error = block_on(store.modify(&at("A", None), change())).unwrap_err();
+        assert!(matches!(error, StoreError::NotReady { .. }), "{error:?}");
+        let error =
+            block_on(store.modify_environment(&prod, EnvironmentChange { external_url: None })).unwrap_err();
+        assert!(matches!(error, StoreError::NotReady { .. }), "{error:?}");
+    }
+
+    // An item that was removed after it was found is missing.
+    let (world, is_gone) = (World::recorded(), Arc::new(AtomicBool::new(false)));
+    let service =
+        ScriptedService::start(move |request| match (&*request.method, is_gone.load(Ordering::SeqCst)) {
+            ("GET", false) => world.answer(request),
+            ("GET", true) => page(&[]),
+            _ => {
+                is_gone.store(true, Ordering::SeqCst);
+                gateway()
+            }
+        });
+    let error = block_on(service.store(json!({"max_age_seconds": 600})).modify(&at("A", None), change()));
+    assert!(matches!(error, Err(StoreError::SecretNotFound { .. })), "{error:?}");
 }
 
 #[test]

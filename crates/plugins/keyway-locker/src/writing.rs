@@ -113,9 +113,11 @@ pub(crate) fn modify(
     let path = format!("{}/{}", Items::Secrets.path(), found.id);
     match service.put(&path, &body(&fields), until) {
         Ok(answer) => answered(session, &answer, address, MODIFY),
-        // The secret was removed after it was found.
+        // Either the secret was removed after it was found, or the status is not about the secret (decision H335).
         Err(failure) if failure.has_status(404) => {
-            Err(StoreError::SecretNotFound { address: address.clone() })
+            session.forget_after_write();
+            session.find_secret(address, until)?;
+            Err(failure.of_write(MODIFY))
         }
         Err(failure) => Err(failure.of_write(MODIFY)),
     }

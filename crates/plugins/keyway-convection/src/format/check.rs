@@ -1,7 +1,7 @@
 //! Checks whether a store file can hold a value.
 
 use keyway_core::{Structured, Table};
-use toml_datetime::Datetime;
+use keyway_toml::is_date_time;
 
 use super::{MAX_DEPTH, MAX_INTEGER_DIGITS};
 
@@ -58,13 +58,4 @@ fn check_at(value: &Structured, depth: usize) -> Result<(), Unstorable> {
         Structured::Array(items) => items.iter().try_for_each(|item| check_at(item, depth + 1)),
         Structured::Table(table) => table.iter().try_for_each(|(_, value)| check_at(value, depth + 1)),
     }
-}
-
-/// Tells whether `text` is a date, a time, or a date with a time, in the spelling of TOML 1.0 and within the range of
-/// every reader.
-pub(super) fn is_date_time(text: &str) -> bool {
-    let Ok(moment) = text.parse::<Datetime>() else { return false };
-    let date = moment.date.is_none_or(|date| date.year > 0);
-    let time = moment.time.is_none_or(|time| time.second.is_some_and(|second| second < 60));
-    date && time
 }

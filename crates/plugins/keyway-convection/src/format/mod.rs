@@ -16,7 +16,6 @@ mod error;
 mod integer;
 mod parse;
 mod print;
-mod scalars;
 #[cfg(test)]
 mod tests;
 

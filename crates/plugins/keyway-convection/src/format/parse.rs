@@ -4,13 +4,12 @@ use std::ops::Range;
 
 use keyway_core::{PluginKind, Structured, Table, Version, WrittenBy};
 use keyway_secrets::Document;
+use keyway_toml::{Malformed, ScalarKind};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use toml_parser::decoder::ScalarKind;
 use zeroize::Zeroizing;
 
 use super::integer::integer;
-use super::scalars::{self, Malformed};
 use super::{CONFIG, MAX_DEPTH, METADATA, Problem, STATS, STORE, UnreadableText};
 
 /// Reads the text of a store file. Pure; never panics; takes time proportional to the text.
@@ -31,7 +30,7 @@ pub fn parse(text: &str) -> Result<Document, UnreadableText> {
         let reason = "it begins with a byte order mark".to_owned();
         return Err(reader.problem(0..0, Problem::Toml { reason }));
     }
-    let blanked = scalars::blanked(text).map_err(|fault| reader.malformed(fault))?;
+    let blanked = keyway_toml::blanked(text).map_err(|fault| reader.malformed(fault))?;
     let fault = blanked.fault.map(|fault| reader.malformed(fault));
     let or_fault = |error| fault.clone().unwrap_or(error);
     // Whole values and comments were replaced by ASCII characters, so the document is still UTF-8.
@@ -197,7 +196,8 @@ impl<'text> Reader<'text> {
     }
 
     fn scalar(&self, at: Range<usize>) -> Result<Structured, UnreadableText> {
-        let (kind, text) = scalars::read(self.text, at.clone()).map_err(|fault| self.malformed(fault))?;
+        let (kind, text) =
+            keyway_toml::scalar(self.text, at.clone()).map_err(|fault| self.malformed(fault))?;
         Ok(match kind {
             ScalarKind::String => Structured::Text(text),
             ScalarKind::Integer(radix) => Structured::Integer(
@@ -216,7 +216,7 @@ impl<'text> Reader<'text> {
         })
     }
 
-    fn malformed(&self, Malformed { at, reason }: Malformed) -> UnreadableText {
+    fn malformed(&self, Malformed { at, reason, .. }: Malformed) -> UnreadableText {
         self.problem(at, Problem::Toml { reason })
     }
 

@@ -1,54 +1,60 @@
-//! Reads the values of a document without leaving copies in memory.
-//!
-//! The TOML reader copies the whole document into the error when it refuses it, and assembles some values in growing
-//! buffers. It wipes neither. So it gets a copy of the document in which every value and every comment is blanked out,
-//! and finds only the structure and the names, which are not secret. This module checks the values before that, and
-//! reads each into a buffer that does not grow.
+//! Blanks out the values of a document, checks them, and reads each into a buffer that does not grow.
 
+use std::cell::Cell;
 use std::ops::Range;
 
+use toml_datetime::Datetime;
 use toml_parser::decoder::{Encoding, ScalarKind, StringBuilder};
 use toml_parser::parser::{EventReceiver, RecursionGuard, ValidateWhitespace, parse_document};
 use toml_parser::{ErrorSink, Expected, ParseError, Raw, Source, Span};
 use zeroize::Zeroizing;
 
-use super::check::is_date_time;
-
 /// The maximum nesting depth, which is that of the TOML reader.
-const DEEPEST: u32 = 80;
+pub const DEEPEST: u32 = 80;
 
-/// A fault in a document.
-#[derive(Debug)]
-pub(super) struct Malformed {
+/// A fault in a document. It holds positions, and no part of the document.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Malformed {
     /// The position of the fault.
-    pub(super) at: Range<usize>,
-    /// The fault, without any part of the document.
-    pub(super) reason: String,
+    pub at: Range<usize>,
+    /// The position of the name whose value has the fault, if the document was [`blanked`]. A name without a value has
+    /// no position here, because it may be a part of a value.
+    pub key: Option<Range<usize>>,
+    /// The fault.
+    pub reason: String,
 }
 
 /// A document with every value replaced by an integer of the same length, and without its comments. Nothing is moved.
-pub(super) struct Blanked {
-    pub(super) text: Zeroizing<Vec<u8>>,
-    /// The first fault in a value. The copy shows the rest of the document nevertheless, because the version of its
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Blanked {
+    /// The text.
+    pub text: Zeroizing<Vec<u8>>,
+    /// The first fault in a value. The text shows the rest of the document nevertheless, because the version of its
     /// writer may explain the fault.
-    pub(super) fault: Option<Malformed>,
+    pub fault: Option<Malformed>,
 }
 
 /// Blanks out a document.
 ///
 /// # Errors
 /// The first fault in the form of the document. The TOML reader can still find faults in names.
-pub(super) fn blanked(text: &str) -> Result<Blanked, Malformed> {
+pub fn blanked(text: &str) -> Result<Blanked, Malformed> {
     let source = Source::new(text);
     let tokens = source.lex().into_vec();
-    let mut blank = Blank { text, blanked: Zeroizing::new(text.as_bytes().to_vec()), fault: None };
+    let key = Cell::new(None);
+    let blanked = Zeroizing::new(text.as_bytes().to_vec());
+    let mut blank = Blank { text, blanked, fault: None, key: &key, last: None, depth: 0 };
     let mut receiver = ValidateWhitespace::new(&mut blank, source);
     let mut receiver = RecursionGuard::new(&mut receiver, DEEPEST);
-    let mut first: Option<ParseError> = None;
-    parse_document(&tokens, &mut receiver, &mut first);
+    let mut first = None;
+    parse_document(&tokens, &mut receiver, &mut |error: ParseError| {
+        first.get_or_insert_with(|| Malformed { key: key.get().map(range), ..Malformed::new(&error) });
+    });
     match first {
-        None => Ok(Blanked { text: blank.blanked, fault: blank.fault.as_ref().map(Malformed::new) }),
-        Some(error) => Err(Malformed::new(&error)),
+        None => Ok(Blanked { text: blank.blanked, fault: blank.fault }),
+        Some(malformed) => Err(malformed),
     }
 }
 
@@ -57,7 +63,7 @@ pub(super) fn blanked(text: &str) -> Result<Blanked, Malformed> {
 ///
 /// # Errors
 /// The first fault of the value. There is none if [`blanked`] found none.
-pub(super) fn read(text: &str, at: Range<usize>) -> Result<(ScalarKind, Zeroizing<String>), Malformed> {
+pub fn scalar(text: &str, at: Range<usize>) -> Result<(ScalarKind, Zeroizing<String>), Malformed> {
     let raw = text.get(at.clone()).unwrap_or_default();
     let encoding = match raw.as_bytes() {
         [b'"', b'"', b'"', ..] => Some(Encoding::MlBasicString),
@@ -97,6 +103,10 @@ fn decode<'text>(
     kind
 }
 
+fn range(span: Span) -> Range<usize> {
+    span.start()..span.end()
+}
+
 impl Malformed {
     fn new(error: &ParseError) -> Self {
         let mut reason = error.description().to_owned();
@@ -108,8 +118,18 @@ impl Malformed {
                 _ => reason.push_str("something else"),
             }
         }
-        Self { at: error.unexpected().map_or(0..0, |span| span.start()..span.end()), reason }
+        let at = error.unexpected().or_else(|| error.context());
+        Self { at: at.map(range).unwrap_or_default(), key: None, reason }
     }
+}
+
+/// Tells whether `text` is a date, a time, or a date with a time, in the spelling of TOML 1.0 and within the range of
+/// every reader.
+pub fn is_date_time(text: &str) -> bool {
+    let Ok(moment) = text.parse::<Datetime>() else { return false };
+    let date = moment.date.is_none_or(|date| date.year > 0);
+    let time = moment.time.is_none_or(|time| time.second.is_some_and(|second| second < 60));
+    date && time
 }
 
 /// Blanks out the values and the comments of a document while it is parsed.
@@ -117,14 +137,56 @@ struct Blank<'text> {
     text: &'text str,
     blanked: Zeroizing<Vec<u8>>,
     /// The first fault in a value.
-    fault: Option<ParseError>,
+    fault: Option<Malformed>,
+    /// The name of the value that is parsed, if it has an equals sign.
+    key: &'text Cell<Option<Span>>,
+    /// The last name.
+    last: Option<Span>,
+    /// The number of arrays and inline tables that are open.
+    depth: u32,
 }
 
 impl EventReceiver for Blank<'_> {
+    fn inline_table_open(&mut self, _: Span, _: &mut dyn ErrorSink) -> bool {
+        self.depth += 1;
+        true
+    }
+
+    fn inline_table_close(&mut self, _: Span, _: &mut dyn ErrorSink) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn array_open(&mut self, _: Span, _: &mut dyn ErrorSink) -> bool {
+        self.depth += 1;
+        true
+    }
+
+    fn array_close(&mut self, _: Span, _: &mut dyn ErrorSink) {
+        self.depth = self.depth.saturating_sub(1);
+    }
+
+    fn simple_key(&mut self, span: Span, _: Option<Encoding>, _: &mut dyn ErrorSink) {
+        self.last = Some(span);
+        self.key.set(None);
+    }
+
+    fn key_val_sep(&mut self, _: Span, _: &mut dyn ErrorSink) {
+        self.key.set(self.last);
+    }
+
+    fn newline(&mut self, _: Span, _: &mut dyn ErrorSink) {
+        if self.depth == 0 {
+            self.key.set(None);
+        }
+    }
+
     fn scalar(&mut self, span: Span, encoding: Option<Encoding>, _: &mut dyn ErrorSink) {
-        let at = span.start()..span.end();
-        let raw = self.text.get(at.clone()).unwrap_or_default();
-        decode(raw, at.start, encoding, &mut (), &mut self.fault);
+        let at = range(span);
+        let mut fault: Option<ParseError> = None;
+        decode(self.text.get(at.clone()).unwrap_or_default(), at.start, encoding, &mut (), &mut fault);
+        if let (None, Some(error)) = (&self.fault, &fault) {
+            self.fault = Some(Malformed { key: self.key.get().map(range), ..Malformed::new(error) });
+        }
         self.blanked[at].fill(b'1');
     }
 
@@ -203,7 +265,7 @@ mod tests {
             DeValue::Array(_) | DeValue::Table(_) => "several".to_owned(),
             _ => {
                 let length = at.len();
-                let (kind, read) = read(text, at).unwrap();
+                let (kind, read) = scalar(text, at).unwrap();
                 assert_eq!(read.capacity(), length, "the buffer grew");
                 match kind {
                     ScalarKind::String => format!("text {}", *read),
