@@ -105,7 +105,7 @@ pub(crate) struct Worker<W: Workflow> {
 #[derive(Clone, Debug)]
 pub(crate) struct Working {
     #[expect(dead_code, reason = "dropping it ends the hold")]
-    hold: Option<Hold>,
+    hold: Hold,
     #[expect(dead_code, reason = "dropping it frees the permit")]
     permit: Permit,
 }
@@ -190,14 +190,16 @@ pub(crate) struct Claimed<'a, W: Workflow> {
 
 impl<W: Workflow> Claimed<'_, W> {
     /// Prepares a plugin call. The call keeps the returned value until it ends. The first call uses the permit that was
-    /// acquired before the step was stored; each further call waits for its own permit.
+    /// acquired before the step was stored; each further call waits for its own permit. A call of a caller that works
+    /// beside another one holds the record, too (decision H304).
     pub(crate) async fn working(&self) -> Working {
         let reserved = self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
         let permit = match reserved {
             Some(permit) => permit,
             None => self.worker.permit(&self.entry.fixed).await,
         };
-        Working { hold: self.hold.cloned(), permit }
+        let hold = self.hold.cloned().unwrap_or_else(|| self.worker.holds.share(self.entry.address));
+        Working { hold, permit }
     }
 
     /// Reads the clock.
