@@ -17,28 +17,29 @@ use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
 use crate::records::{Address, Claim, Entry, Journal, Names, RecordError, random};
 
-/// A run of a named host.
-#[derive(Clone, Debug)]
+/// A run of a named host. While a handle to one of its engines lives, the run keeps the name, because work may be done
+/// (decision H306).
+#[derive(Debug)]
 pub(crate) struct Run {
     /// The name of the host.
     pub(crate) host: Arc<str>,
     /// A number that no other run has.
     pub(crate) number: u64,
     /// Set when this run stops working.
-    stopped: Arc<OnceLock<Stopped>>,
+    stopped: OnceLock<Stopped>,
     /// Set while [`Host::run`](crate::Host::run) waits for plugin calls at its end.
-    drains: Arc<AtomicBool>,
+    drains: AtomicBool,
     /// Wakes [`Host::run`](crate::Host::run), because work may be due earlier than the loop expects.
-    pub(crate) woken: Arc<Notify>,
+    pub(crate) woken: Notify,
 }
 
 /// The time in which a run begins no due work.
 #[derive(Debug)]
-pub(crate) struct Drain(Arc<AtomicBool>);
+pub(crate) struct Drain(Arc<Run>);
 
 impl Drop for Drain {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::SeqCst);
+        self.0.drains.store(false, Ordering::SeqCst);
     }
 }
 
@@ -52,9 +53,9 @@ pub(crate) enum Stopped {
 }
 
 impl Run {
-    pub(crate) fn new(host: Arc<str>, number: u64) -> Self {
-        let (stopped, drains, woken) = (Arc::default(), Arc::default(), Arc::new(Notify::new()));
-        Self { host, number, stopped, drains, woken }
+    pub(crate) fn new(host: Arc<str>, number: u64) -> Arc<Self> {
+        let (stopped, drains, woken) = (OnceLock::new(), AtomicBool::default(), Notify::new());
+        Arc::new(Self { host, number, stopped, drains, woken })
     }
 
     /// Tells whether no due work may be begun.
@@ -63,9 +64,9 @@ impl Run {
     }
 
     /// Lets no due work begin while the returned value lives.
-    pub(crate) fn drain(&self) -> Drain {
+    pub(crate) fn drain(self: &Arc<Self>) -> Drain {
         self.drains.store(true, Ordering::SeqCst);
-        Drain(Arc::clone(&self.drains))
+        Drain(Arc::clone(self))
     }
 
     /// Returns the reason why the run has stopped working, if it has.
@@ -94,7 +95,7 @@ pub(crate) struct Worker<W: Workflow> {
     pub(crate) workflow: W,
     pub(crate) journal: Journal<W>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) run: Run,
+    pub(crate) run: Arc<Run>,
     holds: Arc<Holds>,
     seen_claims: Mutex<SeenClaims>,
     warned_of: Mutex<WarnedOf>,
@@ -111,7 +112,7 @@ pub(crate) struct Working {
 }
 
 impl<W: Workflow> Worker<W> {
-    pub(crate) fn new(workflow: W, journal: Journal<W>, clock: Arc<dyn Clock>, run: Run) -> Self {
+    pub(crate) fn new(workflow: W, journal: Journal<W>, clock: Arc<dyn Clock>, run: Arc<Run>) -> Self {
         let (holds, seen_claims, warned_of) = (Arc::default(), Mutex::default(), Mutex::default());
         Self { workflow, journal, clock, run, holds, seen_claims, warned_of }
     }

@@ -48,6 +48,19 @@ async fn a_run_that_does_not_answer_is_waited_out() {
     assert!(begun.elapsed() >= WAIT, "{:?}", begun.elapsed());
 }
 
+/// Tests a program that drops the host, and works with a handle to one of its engines.
+#[tokio::test(start_paused = true)]
+async fn a_handle_to_an_engine_keeps_the_name() {
+    let (storage, keys, world) = (memory(), ring(), World::plain());
+    let built = named(&storage, &keys).service(service(&world));
+    let grants = built.start().await.unwrap().grants().clone();
+    let refused = named(&storage, &keys).start().await.unwrap_err();
+    assert!(matches!(refused, HostError::Running { .. }), "{refused}");
+    grants.request(&svc(), plain_request("joe")).await.unwrap();
+    drop(grants);
+    named(&storage, &keys).start().await.unwrap();
+}
+
 /// Tests a run that stalls until another run has taken its name. When the stalled run wakes up, it must do no more
 /// work.
 #[tokio::test]
