@@ -107,8 +107,12 @@ impl HeldName {
         &self.run
     }
 
-    /// Answers a contender, if there is one. Stops the run and returns `false` if the run has lost the name.
+    /// Answers a contender, if there is one. Stops the run and returns `false` if the run has lost the name. A run that
+    /// has ended answers no contender, even if its name could not be released.
     pub(super) async fn confirm(&self) -> Result<bool, RecordError> {
+        if self.run.stopped().is_some() {
+            return Ok(false);
+        }
         let has_name = answer(&self.runs, &self.run).await?;
         if !has_name {
             // If `stop` returns false, this run was closed before. Then it is no error that another run has the name.
@@ -123,10 +127,13 @@ impl HeldName {
     /// Ends the run, and releases the name if the run still has it.
     pub(super) async fn end(&self) -> Result<(), RecordError> {
         self.run.stop(Stopped::Ended);
-        if let Some(mut entry) = self.runs.load(address(&self.runs, &self.run.host)).await?
+        while let Some(mut entry) = self.runs.load(address(&self.runs, &self.run.host)).await?
             && entry.state.as_ref().is_some_and(|found| found.run == self.run.number)
         {
-            store(&self.runs, &mut entry, None).await?;
+            // Meanwhile, a contender may ask, and the record may be resealed.
+            if store(&self.runs, &mut entry, None).await? {
+                break;
+            }
         }
         Ok(())
     }
