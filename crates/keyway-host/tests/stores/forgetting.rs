@@ -111,13 +111,13 @@ async fn a_store_is_not_forgotten_while_a_call_without_a_caller_makes_it() {
 #[tokio::test]
 async fn a_name_is_not_free_while_one_of_two_deletions_goes_on() {
     let world = World::new();
-    let stores = world.start().await;
-    let stored = Arc::new(world.create_scripted(&stores, "deleted-twice").await.unwrap());
+    let engine = world.start().await;
+    let store = Arc::new(world.create_scripted(&engine, "deleted-twice").await.unwrap());
     block("deleted-twice");
     let mut deletions = Vec::new();
     for number in 1..=2 {
-        let stored = Arc::clone(&stored);
-        deletions.push(tokio::spawn(async move { stored.marked_for_delete().await }));
+        let store = Arc::clone(&store);
+        deletions.push(tokio::spawn(async move { store.marked_for_delete().await }));
         until("the call begins", || begun("deleted-twice") == number).await;
     }
     release("deleted-twice", 1);
@@ -127,17 +127,17 @@ async fn a_name_is_not_free_while_one_of_two_deletions_goes_on() {
     second.abort();
     second.await.unwrap_err();
 
-    let refused = stores.forget(&name("deleted-twice")).await.unwrap_err();
+    let refused = engine.forget(&name("deleted-twice")).await.unwrap_err();
     assert!(is_refused(&refused, TransitionError::InFlight), "{refused}");
     // A third call, which does not wait, deletes the store. The second one could delete the next store of this name.
     release("deleted-twice", 3);
-    stored.marked_for_delete().await.unwrap();
-    assert!(stores.list().await.unwrap().is_empty());
-    let refused = world.create_scripted(&stores, "deleted-twice").await.unwrap_err();
+    store.marked_for_delete().await.unwrap();
+    assert!(engine.list().await.unwrap().is_empty());
+    let refused = world.create_scripted(&engine, "deleted-twice").await.unwrap_err();
     assert!(is_refused(&refused, TransitionError::InFlight), "{refused}");
     unblock("deleted-twice");
     let ended = Instant::now();
-    while let Err(refused) = world.create_scripted(&stores, "deleted-twice").await {
+    while let Err(refused) = world.create_scripted(&engine, "deleted-twice").await {
         assert!(is_refused(&refused, TransitionError::InFlight), "{refused}");
         assert!(ended.elapsed() < Duration::from_secs(5), "{refused}");
         tokio::time::sleep(Duration::from_millis(2)).await;

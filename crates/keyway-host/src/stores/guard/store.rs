@@ -153,13 +153,13 @@ impl GuardedStore {
     ) -> Result<(), StoreError> {
         let call = self.call("rotate")?.needing("rotation", |declared| declared.rotates)?;
         let (operation, guard) = (call.operation, call.guard);
-        let instance = guard.instance(operation)?;
+        let (instance, notes_panic) = guard.instance(operation)?;
         // If an instance is made during the rotation, it must read with both rings of keys.
         guard.with_maker(|maker| maker.opening.keys = new.with_retiring(&maker.opening.keys));
         let (sender, mut reports) = watch::channel(Reported::NOTHING);
         let (keys, stall) = (new.clone(), self.stall);
         let mut running = guard.start(operation, stall, call.pace(), async move {
-            let _held = held;
+            let _kept = (held, notes_panic);
             let report = move |progress: Progress| {
                 sender.send_if_modified(|reported| reported.add(progress));
             };
