@@ -116,6 +116,22 @@ async fn a_plugin_that_hangs_is_quarantined_until_it_comes_back() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_panics_after_the_deadline_is_not_called_again() {
+    for (plugin, name) in [(&YIELDING, "late-yielding"), (&BLOCKING, "late-blocking")] {
+        let store = guarded(plugin, name, Isolation::Task);
+        let error = store.get(&at("panics-late")).await.unwrap_err();
+        assert!(matches!(error, StoreError::Call(CallError::DeadlineExceeded { .. })), "{error}");
+        let left = Instant::now();
+        while let Err(error) = store.get(&at("a")).await {
+            assert!(matches!(error, StoreError::Call(CallError::Quarantined { .. })), "{error}");
+            assert!(left.elapsed() < Duration::from_secs(20), "{error}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(opened(name), 2);
+    }
+}
+
 /// Tests that the deadline covers the run of a call, and not its wait for one of the eight threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_waited_for_a_thread_in_vain_had_no_effect_and_quarantines_nothing() {

@@ -255,7 +255,7 @@ impl HostBuilder {
                 clock: self.clock,
             },
             records,
-            run: name.run().clone(),
+            run: Arc::clone(name.run()),
         };
         let mut engines: Vec<Arc<dyn Engine>> = Vec::new();
         #[cfg(feature = "secrets")]
@@ -316,7 +316,7 @@ pub(crate) struct Lent {
     /// The records of all engines.
     pub(crate) records: Arc<SealedRecords>,
     /// This run of the host, in whose name the engines claim records.
-    pub(crate) run: Run,
+    pub(crate) run: Arc<Run>,
 }
 
 impl Lent {
@@ -337,7 +337,12 @@ impl Lent {
     /// Creates the worker of an engine, with a journal for its kind of record. Every engine begins with this call. Does
     /// no I/O.
     pub(crate) fn worker<W: Workflow>(&self, workflow: W) -> Arc<Worker<W>> {
-        Arc::new(Worker::new(workflow, self.journal(), Arc::clone(&self.plugins.clock), self.run.clone()))
+        Arc::new(Worker::new(
+            workflow,
+            self.journal(),
+            Arc::clone(&self.plugins.clock),
+            Arc::clone(&self.run),
+        ))
     }
 }
 

@@ -82,10 +82,10 @@ impl Stored for Running {
     }
 }
 
-/// The name of a host, which this run has taken. A task answers contenders while the value lives.
+/// The name of a host, which this run has taken. A task answers contenders while the run lives.
 pub(super) struct HeldName {
-    runs: Journal<HostRuns>,
-    run: Run,
+    runs: Arc<Journal<HostRuns>>,
+    run: Arc<Run>,
 }
 
 impl HeldName {
@@ -93,22 +93,26 @@ impl HeldName {
     /// other contenders keep changing the record, gives up after a few times `wait`.
     pub(super) async fn take(
         runs: Journal<HostRuns>,
-        run: Run,
+        run: Arc<Run>,
         wait: Duration,
     ) -> Result<Arc<Self>, HostError> {
         take(&runs, &run, wait).await?;
-        let held = Arc::new(Self { runs, run });
-        tokio::spawn(keep(Arc::downgrade(&held), interval(wait, CHECKS)));
-        Ok(held)
+        let runs = Arc::new(runs);
+        tokio::spawn(keep(Arc::clone(&runs), Arc::downgrade(&run), interval(wait, CHECKS)));
+        Ok(Arc::new(Self { runs, run }))
     }
 
     /// Returns the run that has taken the name.
-    pub(super) fn run(&self) -> &Run {
+    pub(super) fn run(&self) -> &Arc<Run> {
         &self.run
     }
 
-    /// Answers a contender, if there is one. Stops the run and returns `false` if the run has lost the name.
+    /// Answers a contender, if there is one. Stops the run and returns `false` if the run has lost the name. A run that
+    /// has ended answers no contender, even if its name could not be released.
     pub(super) async fn confirm(&self) -> Result<bool, RecordError> {
+        if self.run.stopped().is_some() {
+            return Ok(false);
+        }
         let has_name = answer(&self.runs, &self.run).await?;
         if !has_name {
             // If `stop` returns false, this run was closed before. Then it is no error that another run has the name.
@@ -123,25 +127,29 @@ impl HeldName {
     /// Ends the run, and releases the name if the run still has it.
     pub(super) async fn end(&self) -> Result<(), RecordError> {
         self.run.stop(Stopped::Ended);
-        if let Some(mut entry) = self.runs.load(address(&self.runs, &self.run.host)).await?
+        while let Some(mut entry) = self.runs.load(address(&self.runs, &self.run.host)).await?
             && entry.state.as_ref().is_some_and(|found| found.run == self.run.number)
         {
-            store(&self.runs, &mut entry, None).await?;
+            // Meanwhile, a contender may ask, and the record may be resealed.
+            if store(&self.runs, &mut entry, None).await? {
+                break;
+            }
         }
         Ok(())
     }
 }
 
-/// Answers contenders while the name is held.
-async fn keep(held: Weak<HeldName>, every: Duration) {
+/// Answers contenders while the run has the name, and a handle to the host or to one of its engines lives.
+async fn keep(runs: Arc<Journal<HostRuns>>, run: Weak<Run>, every: Duration) {
     loop {
         tokio::time::sleep(every).await;
-        let Some(held) = held.upgrade() else { return };
-        match held.confirm().await {
+        let Some(run) = run.upgrade() else { return };
+        let name = HeldName { runs: Arc::clone(&runs), run };
+        match name.confirm().await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => {
-                warn!(host = %held.run.host, error = %error.detail(), "the host's name could not be looked up");
+                warn!(host = %name.run.host, error = %error.detail(), "the host's name could not be looked up");
             }
         }
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -69,14 +70,41 @@ impl<M: Factory> LaneGuard for Guard<M> {
 
 struct State<M: Factory> {
     maker: M,
-    instance: Result<Arc<M::Instance>, NotMade>,
+    instance: Result<Arc<Made<M::Instance>>, NotMade>,
 }
+
+/// An instance, and whether one of its calls has panicked.
+struct Made<I: ?Sized> {
+    instance: Arc<I>,
+    has_panicked: AtomicBool,
+}
+
+impl<I: ?Sized> Made<I> {
+    fn new(instance: Arc<I>) -> Arc<Self> {
+        Arc::new(Self { instance, has_panicked: AtomicBool::new(false) })
+    }
+}
+
+/// A part of the future of a call. If the call panics, this value is dropped by the panic, and the instance is not used
+/// again, even if the caller of the call has left (decision H330).
+pub(crate) struct NotesPanic<I: ?Sized>(Arc<Made<I>>);
+
+impl<I: ?Sized> Drop for NotesPanic<I> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.has_panicked.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+/// An instance for a call. The future of the call keeps both values.
+type ForCall<I> = (Arc<I>, NotesPanic<I>);
 
 /// Stands for the missing instance after a panic.
 struct NotMade {
-    /// When the last attempt to make an instance failed; `None` before the first attempt.
+    /// When the last attempt to make an instance failed; `None` while the old instance is dropped.
     failed: Option<Instant>,
-    /// Why it failed.
+    /// Why there is no instance.
     reason: String,
 }
 
@@ -91,14 +119,17 @@ impl NotMade {
 impl<M: Factory> State<M> {
     /// Makes an instance if there is none and the last attempt was long enough ago.
     fn make_again(&mut self, operation: &'static str) {
-        match &self.instance {
-            Err(NotMade { failed, .. }) if failed.is_none_or(|failed| failed.elapsed() >= RETRY_DELAY) => {}
-            _ => return,
+        let failed = self.instance.as_ref().err().and_then(|not_made| not_made.failed);
+        if failed.is_some_and(|failed| failed.elapsed() >= RETRY_DELAY) {
+            self.make(operation);
         }
+    }
+
+    fn make(&mut self, operation: &'static str) {
         // The text of the error is formed here, too, because that runs plugin code.
         let reason = match contain(|| self.maker.make().map_err(|error| error.detail())) {
             Ok(Ok(instance)) => {
-                self.instance = Ok(instance);
+                self.instance = Ok(Made::new(instance));
                 return;
             }
             Ok(Err(reason)) => reason,
@@ -106,6 +137,10 @@ impl<M: Factory> State<M> {
         };
         warn!(operation, reason, "a plugin that panicked could not be reopened");
         self.instance = Err(NotMade { failed: Some(Instant::now()), reason });
+    }
+
+    fn has_panicked(&self) -> bool {
+        self.instance.as_ref().is_ok_and(|made| made.has_panicked.load(Ordering::SeqCst))
     }
 }
 
@@ -119,7 +154,7 @@ impl<M: Factory> Guard<M> {
         calls: Arc<Calls>,
     ) -> Result<Self, M::Error> {
         let instance = contain_call("open", || maker.make())?;
-        let state = Mutex::new(State { maker, instance: Ok(instance) });
+        let state = Mutex::new(State { maker, instance: Ok(Made::new(instance)) });
         Ok(Self { state, calls, deadline, isolation, permits: Permits::default() })
     }
 
@@ -134,9 +169,10 @@ impl<M: Factory> Guard<M> {
         operation: &'static str,
         look: impl FnOnce(&M::Instance) -> T,
     ) -> Result<T, M::Error> {
-        let instance = self.current(operation)?;
-        contain(|| look(&*instance)).map_err(|panicked| {
-            let _ = contain(move || drop(instance));
+        let made = self.current(operation)?;
+        contain(|| look(&*made.instance)).map_err(|panicked| {
+            made.has_panicked.store(true, Ordering::SeqCst);
+            let _ = contain(move || drop(made));
             self.after_panic(operation, panicked)
         })
     }
@@ -152,10 +188,14 @@ impl<M: Factory> Guard<M> {
         T: Send + 'static,
         F: Future<Output = Result<T, M::Error>> + Send + 'static,
     {
-        let (instance, deadline) = (self.instance(operation)?, self.deadline);
-        if self.calls.watch.runs_inline(self.isolation, pace) {
+        let ((instance, notes_panic), deadline) = (self.instance(operation)?, self.deadline);
+        let work = async move {
+            let _notes_panic = notes_panic;
             // Constructing the future runs plugin code, too.
-            let future = pin!(Some(async move { work(instance).await }));
+            work(instance).await
+        };
+        if self.calls.watch.runs_inline(self.isolation, pace) {
+            let future = pin!(Some(work));
             let mut contained = pin!(Contained::new(future));
             let mut poll = |begun, context: &mut Context<'_>| {
                 self.calls.watch.poll_inline(operation, begun, || contained.as_mut().poll(context))
@@ -174,7 +214,7 @@ impl<M: Factory> Guard<M> {
                 Err(_) => Err(CallError::DeadlineExceeded { operation, deadline }.into()),
             };
         }
-        let mut running = self.start(operation, deadline, pace, async move { work(instance).await })?;
+        let mut running = self.start(operation, deadline, pace, work)?;
         let mut rest = deadline;
         loop {
             match timeout(rest, running.answer()).await {
@@ -198,7 +238,7 @@ impl<M: Factory> Guard<M> {
 
     /// Returns the instance, unless a call hangs, the plugin panicked and cannot be reopened, or callers that a
     /// quarantine turned away have not had their answers yet.
-    pub(crate) fn instance(&self, operation: &'static str) -> Result<Arc<M::Instance>, M::Error> {
+    pub(crate) fn instance(&self, operation: &'static str) -> Result<ForCall<M::Instance>, M::Error> {
         let (is_late, hung) = self.calls.abandoned.forget_ended();
         if is_late {
             warn!(operation, "a plugin's call returned late");
@@ -206,20 +246,25 @@ impl<M: Factory> Guard<M> {
         if let Some(hung) = hung {
             return Err(CallError::Quarantined { operation: hung }.into());
         }
-        let instance = self.current(operation)?;
+        let made = self.current(operation)?;
         if self.permits.has_refused() {
             return Err(CallError::Quarantined { operation }.into());
         }
-        Ok(instance)
+        Ok((Arc::clone(&made.instance), NotesPanic(made)))
     }
 
-    fn current(&self, operation: &'static str) -> Result<Arc<M::Instance>, CallError> {
+    fn current(&self, operation: &'static str) -> Result<Arc<Made<M::Instance>>, CallError> {
         let mut state = self.state();
+        if state.has_panicked() {
+            drop(state);
+            self.renew(operation);
+            state = self.state();
+        }
         if state.instance.is_err() {
             state.make_again(operation);
         }
         match &state.instance {
-            Ok(instance) => Ok(Arc::clone(instance)),
+            Ok(made) => Ok(Arc::clone(made)),
             Err(not_made) => Err(not_made.error()),
         }
     }
@@ -236,17 +281,28 @@ impl<M: Factory> Guard<M> {
         Ok(Running::start(&self.calls, operation, deadline, pace, work)?)
     }
 
+    /// Returns the error of a call that panicked.
+    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> M::Error {
+        self.renew(operation);
+        CallError::Panicked { operation }.into()
+    }
+
     /// Drops an instance that panicked, since its state is unknown, and makes another. If that fails, later calls try
     /// again. The old instance is never called again.
-    pub(crate) fn after_panic(&self, operation: &'static str, _: Panicked) -> M::Error {
+    fn renew(&self, operation: &'static str) {
+        let mut state = self.state();
+        if !state.has_panicked() {
+            // Another caller has done this.
+            return;
+        }
         warn!(operation, "a plugin panicked; its instance is made anew");
-        let gone = Err(NotMade { failed: None, reason: String::new() });
-        let old = std::mem::replace(&mut self.state().instance, gone);
+        let reason = "the instance that panicked is being dropped".to_owned();
+        let old = std::mem::replace(&mut state.instance, Err(NotMade { failed: None, reason }));
+        drop(state);
         // Dropping the old instance runs plugin code, too. It is dropped first, because it may hold a resource that the
-        // next instance needs.
+        // next instance needs. Until then, no other caller makes an instance.
         let _ = contain(move || drop(old));
-        self.state().make_again(operation);
-        CallError::Panicked { operation }.into()
+        self.state().make(operation);
     }
 
     /// Cancels a call that passed its deadline, whether it ran or waited. If a call that began does not end, the plugin

@@ -35,16 +35,27 @@ struct Maker {
     asked: AtomicU32,
     /// How many instances exist.
     alive: Arc<AtomicU32>,
+    dropping: Arc<Dropping>,
+}
+
+/// Lets a test stop the destructors of the instances.
+#[derive(Default)]
+struct Dropping {
+    begun: AtomicU32,
+    gate: Mutex<()>,
 }
 
 /// An instance that knows the number of the request that made it.
 struct Numbered {
     number: u32,
     alive: Arc<AtomicU32>,
+    dropping: Arc<Dropping>,
 }
 
 impl Drop for Numbered {
     fn drop(&mut self) {
+        self.dropping.begun.fetch_add(1, Ordering::SeqCst);
+        drop(self.dropping.gate.lock());
         self.alive.fetch_sub(1, Ordering::SeqCst);
     }
 }
@@ -64,14 +75,16 @@ impl Factory for Maker {
                     0,
                     "it may hold what the next one needs"
                 );
-                Ok(Arc::new(Numbered { number, alive: Arc::clone(&self.alive) }))
+                let (alive, dropping) = (Arc::clone(&self.alive), Arc::clone(&self.dropping));
+                Ok(Arc::new(Numbered { number, alive, dropping }))
             }
         }
     }
 }
 
 fn opened(isolation: Isolation) -> Guard<Maker> {
-    let maker = Maker { opening: Opening::Works, asked: AtomicU32::new(0), alive: Arc::default() };
+    let (asked, alive, dropping) = (AtomicU32::new(0), Arc::default(), Arc::default());
+    let maker = Maker { opening: Opening::Works, asked, alive, dropping };
     Guard::open(maker, (Duration::from_secs(30), isolation), Arc::default()).unwrap()
 }
 
@@ -144,4 +157,52 @@ async fn a_panic_costs_one_call_where_another_instance_can_be_made() {
     let looked = guard.look("look", |_| -> u32 { panic!("in a look") });
     assert!(matches!(looked, Err(Refusal::Call(CallError::Panicked { .. }))));
     assert_eq!(guard.look("look", |it| it.number).unwrap(), 3);
+}
+
+struct PanicsWhenDropped;
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("while dropping");
+    }
+}
+
+#[tokio::test]
+async fn an_instance_whose_abandoned_call_panics_is_not_called_again() {
+    for isolation in [Isolation::Inline, Isolation::Task] {
+        let guard = opened(isolation);
+        let work = |_| async {
+            let _panics = PanicsWhenDropped;
+            std::future::pending::<Result<(), Refusal>>().await
+        };
+        let asked = guard.call("call", Pace::Undeclared, work);
+        assert!(timeout(Duration::from_millis(20), asked).await.is_err());
+        let left = Instant::now();
+        while call(&guard, false).await.unwrap() != 2 {
+            assert!(left.elapsed() < Duration::from_secs(10), "the first instance is called");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+/// Tests a call that comes while an instance that panicked is dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_instance_is_made_before_the_old_one_is_dropped() {
+    let guard = Arc::new(opened(Isolation::Inline));
+    let dropping = guard.with_maker(|maker| Arc::clone(&maker.dropping));
+    let gate = dropping.gate.lock().unwrap();
+    let panicking = std::thread::spawn({
+        let (guard, runtime) = (Arc::clone(&guard), tokio::runtime::Handle::current());
+        move || runtime.block_on(call(&guard, true))
+    });
+    let begun = Instant::now();
+    while dropping.begun.load(Ordering::SeqCst) == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the instance is dropped");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let refused = guard.look("look", |it| it.number).map_err(of_call);
+    assert!(matches!(refused, Err(CallError::NotReopened { .. })), "{refused:?}");
+    drop(gate);
+    assert!(matches!(panicking.join().unwrap(), Err(CallError::Panicked { .. })));
+    assert_eq!(call(&guard, false).await.unwrap(), 2);
 }

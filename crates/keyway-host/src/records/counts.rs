@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use keyway_storage::{Batch, Expectation, Revision};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
 
 use super::error::{RecordError, corrupt};
 use super::key::{NameTag, RecordKind, Room, key};
 use super::sealed::{SealedRecords, TagOf};
+use super::turns::LONGEST_WAIT;
 
 /// How many locks the counts share. A lock is held for two look-ups in the storage engine and one
 /// commit, never while a plugin runs.
@@ -31,8 +33,8 @@ pub(super) struct Count {
 #[derive(Debug)]
 pub(super) struct Counts {
     kind: RecordKind,
-    /// Keeps callers of one process from making each other's commits fail. Conflicts with other
-    /// processes are found by the revision.
+    /// Keeps callers of one process from making each other's commits fail. Conflicts with other processes, and with
+    /// callers that have waited too long for a lock, are found by the revision.
     stripes: Vec<Mutex<BTreeMap<NameTag, Count>>>,
 }
 
@@ -40,7 +42,8 @@ pub(super) struct Counts {
 pub(super) struct Turn<'a> {
     kind: RecordKind,
     tag: NameTag,
-    remembered: MutexGuard<'a, BTreeMap<NameTag, Count>>,
+    /// The cache, unless the caller waited too long for its lock (decision H308).
+    remembered: Option<MutexGuard<'a, BTreeMap<NameTag, Count>>>,
 }
 
 impl Counts {
@@ -48,12 +51,14 @@ impl Counts {
         Self { kind, stripes: (0..STRIPES).map(|_| Mutex::default()).collect() }
     }
 
+    /// Waits until the other callers of this process have changed the count. The wait is limited, because the future of
+    /// the caller that has the lock may not be polled.
     pub(super) async fn turn(&self, tag: NameTag) -> Turn<'_> {
         let stripe = &self.stripes[usize::from(tag[0]) % STRIPES];
         // The lock is usually free, and then `try_lock` is cheaper than waiting.
         let remembered = match stripe.try_lock() {
-            Ok(remembered) => remembered,
-            Err(_) => stripe.lock().await,
+            Ok(remembered) => Some(remembered),
+            Err(_) => timeout(LONGEST_WAIT, stripe.lock()).await.ok(),
         };
         Turn { kind: self.kind, tag, remembered }
     }
@@ -62,7 +67,7 @@ impl Counts {
 impl Turn<'_> {
     /// Reads the count, from the cache unless `fresh` is set.
     pub(super) async fn read(&mut self, records: &SealedRecords, fresh: bool) -> Result<Count, RecordError> {
-        if !fresh && let Some(count) = self.remembered.get(&self.tag) {
+        if !fresh && let Some(count) = self.remembered.as_ref().and_then(|cache| cache.get(&self.tag)) {
             return Ok(*count);
         }
         let count = match records.storage().get(&self.key()).await? {
@@ -83,7 +88,9 @@ impl Turn<'_> {
     pub(super) fn put(&mut self, records: &SealedRecords, batch: Batch, old: Count, number: u64) -> Batch {
         // If the commit fails or its caller is dropped, the count may be the old or the new one, so it is removed from
         // the cache.
-        self.remembered.remove(&self.tag);
+        if let Some(cache) = &mut self.remembered {
+            cache.remove(&self.tag);
+        }
         let expectation = old.revision.map_or(Expectation::Absent, Expectation::Revision);
         if number == 0 && old.revision.is_some() {
             return batch.delete(self.key(), expectation);
@@ -103,9 +110,10 @@ impl Turn<'_> {
     }
 
     fn remember(&mut self, count: Count) {
-        if self.remembered.len() >= MOST_REMEMBERED {
-            self.remembered.clear();
+        let Some(cache) = &mut self.remembered else { return };
+        if cache.len() >= MOST_REMEMBERED {
+            cache.clear();
         }
-        self.remembered.insert(self.tag, count);
+        cache.insert(self.tag, count);
     }
 }

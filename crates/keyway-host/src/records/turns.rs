@@ -12,7 +12,7 @@ use super::key::Address;
 /// How many queues the records of one kind share.
 const QUEUES: usize = 64;
 /// The longest wait for a turn. It is limited, because the future of a caller that has the turn may not be polled.
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// The queues of the callers that lost a race. Without them, a caller could lose every race for a record that others
 /// change all the time.

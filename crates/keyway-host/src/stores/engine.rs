@@ -60,8 +60,9 @@ impl Stores {
     /// Makes a new store with the plugin of this id, sealed by `keys`.
     ///
     /// # Errors
-    /// [`TransitionError::Exists`] for a taken name; [`StoresError::DataExists`] if the plugin finds existing data,
-    /// which is not changed ([`adopt`](Self::adopt) takes it over); and errors of the plugin. After an error with an
+    /// [`TransitionError::Exists`] for a taken name; [`TransitionError::InFlight`] while another call of this name goes
+    /// on; [`StoresError::DataExists`] if the plugin finds existing data, which is not changed
+    /// ([`adopt`](Self::adopt) takes it over); and errors of the plugin. After an error with an
     /// unknown effect (a deadline, a panic, a failed disk), or after one that may pass, the store may be listed as being
     /// created, and then the host resumes the creation. After any other error, nothing is listed.
     ///
@@ -101,8 +102,9 @@ impl Stores {
     /// read it. The data is not changed (decision C4).
     ///
     /// # Errors
-    /// [`TransitionError::Exists`] for a taken name, [`StoreError::NotInitialized`] if the store does not exist,
-    /// [`StoreError::Incompatible`], [`StoreError::WrongKey`].
+    /// [`TransitionError::Exists`] for a taken name, [`TransitionError::InFlight`] while another call of this name goes
+    /// on, [`StoreError::NotInitialized`] if the store does not exist, [`StoreError::Incompatible`],
+    /// [`StoreError::WrongKey`].
     ///
     /// # Cancel safety
     /// As [`create`](Self::create), except that no data is ever made: an interrupted adoption only looks for the data

@@ -137,6 +137,10 @@ pub(crate) fn step(
         (None, Event::Create { keys, .. } | Event::Adopt { keys, .. }) if keys.is_empty() => {
             Err(TransitionError::NoKeys)
         }
+        // The call of the plugin under way may delete data of this name.
+        (None, Event::Create { .. } | Event::Adopt { .. }) if standing == Standing::Others => {
+            Err(TransitionError::InFlight)
+        }
         (None, Event::Create { now, keys }) => {
             let state = StoreState::new(Phase::Creating, keys, now);
             Ok(Step::to(state).then(Command::Initialize { resumed: false }))

@@ -184,6 +184,16 @@ fn only_a_store_on_which_no_call_works_can_be_forgotten() {
 }
 
 #[test]
+fn only_a_name_that_no_call_works_on_can_be_used_again() {
+    let (now, keys) = (now(), vec![key(1)]);
+    for event in [Event::Create { now, keys: keys.clone() }, Event::Adopt { now, keys }] {
+        let refused = step_to(None, Standing::Others, event.clone()).err();
+        assert_eq!(refused, Some(TransitionError::InFlight));
+        assert!(step_to(None, Standing::Free, event).unwrap().command.is_some());
+    }
+}
+
+#[test]
 fn a_failure_is_tried_again_later_and_later() {
     let failed = || Event::Failed { again: Again { now: now(), retry_after: None, jitter: 0 } };
     let once = step_to(Some(&rotating()), Standing::Ours, failed()).unwrap().state.unwrap();

@@ -14,7 +14,7 @@ use super::machine::{self, Command, Event, Phase, StoreState, TransitionError};
 use super::record::StoreOrigin;
 use crate::plugin::Calls;
 use crate::records::{Due, Entry, RecordError, RecordKind, Recorded};
-use crate::work::{Carried, Claimed, Failed, FailedBecause, Lane, Limits, Machine, Workflow};
+use crate::work::{Carried, Claimed, Failed, FailedBecause, Lane, Limits, Machine, Workflow, Working};
 
 /// The plugins for secret stores, with their resources and limits.
 #[derive(Debug)]
@@ -159,14 +159,15 @@ impl StoreWorkflow {
             Some(live) => Arc::clone(&live.guarded),
             None => Arc::new(self.open_from_source(on.entry).await?),
         };
+        let held = on.working().await;
         let (made, resumed) = match command {
-            Command::Initialize { resumed } => (guarded.initialize().await, resumed),
+            Command::Initialize { resumed } => (guarded.initialize_holding(held).await, resumed),
             Command::Find => {
                 let found = guarded.check_written_by().await;
                 (found.and_then(|found| found.map(|_| ()).ok_or(StoreError::NotInitialized)), false)
             }
-            Command::Rotate => return self.rotate(on, &guarded, live).await,
-            Command::Delete => return Self::delete(on, &guarded).await,
+            Command::Rotate => return self.rotate(on, &guarded, live, held).await,
+            Command::Delete => return Self::delete(on, &guarded, held).await,
         };
         match made {
             Ok(()) => {}
@@ -188,6 +189,7 @@ impl StoreWorkflow {
         on: &Claimed<'_, Self>,
         guarded: &GuardedStore,
         live: Option<&Live>,
+        held: Working,
     ) -> Result<Done, StoresError> {
         let new_keys = on.entry.state.as_ref().map_or(&[][..], |state| &state.new_keys);
         let new = match live.and_then(|live| live.new.clone()) {
@@ -200,7 +202,7 @@ impl StoreWorkflow {
                 sender.send_replace(progress);
             }
         };
-        guarded.rotate(&new, &listener).await?;
+        guarded.rotate_holding(&new, &listener, held).await?;
         Ok(Carried::done(Event::Rotated { new_keys: new.ids().collect() }))
     }
 
@@ -208,14 +210,18 @@ impl StoreWorkflow {
     /// name. So this function first asks the plugin which store exists, and then checks that the record is unchanged
     /// since it was claimed. The store that existed at that moment is the one to delete, and a plugin that can
     /// distinguish stores deletes no other store (decision H51).
-    async fn delete(on: &Claimed<'_, Self>, guarded: &GuardedStore) -> Result<Done, StoresError> {
+    async fn delete(
+        on: &Claimed<'_, Self>,
+        guarded: &GuardedStore,
+        held: Working,
+    ) -> Result<Done, StoresError> {
         match guarded.written_by().await {
             Err(error) if leaves_open(&error) => return Err(error.into()),
             // In every other case, `marked_for_delete` decides.
             _ => {}
         }
         if on.is_claimed().await? {
-            guarded.marked_for_delete().await?;
+            guarded.delete_holding(held).await?;
         }
         Ok(Carried::done(Event::Deleted))
     }

@@ -19,28 +19,29 @@ use super::workflow::{Standing, Workflow};
 use crate::plugin::Permit;
 use crate::records::{Address, Claim, Entry, Journal, Names, RecordError, random};
 
-/// A run of a named host.
-#[derive(Clone, Debug)]
+/// A run of a named host. While a handle to one of its engines lives, the run keeps the name, because work may be done
+/// (decision H306).
+#[derive(Debug)]
 pub(crate) struct Run {
     /// The name of the host.
     pub(crate) host: Arc<str>,
     /// A number that no other run has.
     pub(crate) number: u64,
     /// Set when this run stops working.
-    stopped: Arc<OnceLock<Stopped>>,
+    stopped: OnceLock<Stopped>,
     /// Set while [`Host::run`](crate::Host::run) waits for plugin calls at its end.
-    drains: Arc<AtomicBool>,
+    drains: AtomicBool,
     /// Wakes [`Host::run`](crate::Host::run), because work may be due earlier than the loop expects.
-    pub(crate) woken: Arc<Notify>,
+    pub(crate) woken: Notify,
 }
 
 /// The time in which a run begins no due work.
 #[derive(Debug)]
-pub(crate) struct Drain(Arc<AtomicBool>);
+pub(crate) struct Drain(Arc<Run>);
 
 impl Drop for Drain {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::SeqCst);
+        self.0.drains.store(false, Ordering::SeqCst);
     }
 }
 
@@ -54,9 +55,9 @@ pub(crate) enum Stopped {
 }
 
 impl Run {
-    pub(crate) fn new(host: Arc<str>, number: u64) -> Self {
-        let (stopped, drains, woken) = (Arc::default(), Arc::default(), Arc::new(Notify::new()));
-        Self { host, number, stopped, drains, woken }
+    pub(crate) fn new(host: Arc<str>, number: u64) -> Arc<Self> {
+        let (stopped, drains, woken) = (OnceLock::new(), AtomicBool::default(), Notify::new());
+        Arc::new(Self { host, number, stopped, drains, woken })
     }
 
     /// Tells whether no due work may be begun.
@@ -65,9 +66,9 @@ impl Run {
     }
 
     /// Lets no due work begin while the returned value lives.
-    pub(crate) fn drain(&self) -> Drain {
+    pub(crate) fn drain(self: &Arc<Self>) -> Drain {
         self.drains.store(true, Ordering::SeqCst);
-        Drain(Arc::clone(&self.drains))
+        Drain(Arc::clone(self))
     }
 
     /// Returns the reason why the run has stopped working, if it has.
@@ -96,7 +97,7 @@ pub(crate) struct Worker<W: Workflow> {
     pub(crate) workflow: W,
     pub(crate) journal: Journal<W>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) run: Run,
+    pub(crate) run: Arc<Run>,
     holds: Arc<Holds>,
     seen_claims: Mutex<SeenClaims>,
     warned_of: Mutex<WarnedOf>,
@@ -108,13 +109,13 @@ pub(crate) struct Worker<W: Workflow> {
 #[derive(Clone, Debug)]
 pub(crate) struct Working {
     #[expect(dead_code, reason = "dropping it ends the hold")]
-    hold: Option<Hold>,
+    hold: Hold,
     #[expect(dead_code, reason = "dropping it frees the permit")]
     permit: Permit,
 }
 
 impl<W: Workflow> Worker<W> {
-    pub(crate) fn new(workflow: W, journal: Journal<W>, clock: Arc<dyn Clock>, run: Run) -> Self {
+    pub(crate) fn new(workflow: W, journal: Journal<W>, clock: Arc<dyn Clock>, run: Arc<Run>) -> Self {
         Self {
             workflow,
             journal,
@@ -208,14 +209,16 @@ pub(crate) struct Claimed<'a, W: Workflow> {
 
 impl<W: Workflow> Claimed<'_, W> {
     /// Prepares a plugin call. The call keeps the returned value until it ends. The first call uses the permit that was
-    /// acquired before the step was stored; each further call waits for its own permit.
+    /// acquired before the step was stored; each further call waits for its own permit. A call of a caller that works
+    /// beside another one holds the record, too (decision H304).
     pub(crate) async fn working(&self) -> Working {
         let reserved = self.permit.lock().unwrap_or_else(PoisonError::into_inner).take();
         let permit = match reserved {
             Some(permit) => permit,
             None => self.worker.permit(&self.entry.fixed).await,
         };
-        Working { hold: self.hold.cloned(), permit }
+        let hold = self.hold.cloned().unwrap_or_else(|| self.worker.holds.share(self.entry.address));
+        Working { hold, permit }
     }
 
     /// Reads the clock.

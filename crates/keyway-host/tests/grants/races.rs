@@ -1,6 +1,7 @@
 //! Tests many callers at once, and two hosts on one storage engine.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use keyway_core::Clock;
@@ -64,6 +65,27 @@ async fn the_limit_holds_for_64_requests_at_once_on_every_engine_and_over_hosts(
             assert_eq!(at_once(&hosts[..1], limit + 1).await, (limit, 1));
         }
     }
+}
+
+/// Tests a caller that keeps its future and does not poll it. The first poll ends within the commit of the count.
+#[tokio::test]
+async fn a_request_that_is_not_polled_stops_no_other_of_its_user() {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite: Arc<dyn Storage> =
+        Arc::new(Sqlite::open_or_create(directory.path().join("grants.db")).unwrap());
+    let (keys, world) = (ring(), World::plain());
+    let grants = host(&sqlite, &keys, service(&world).limit(3)).started().await;
+    let ask = async || grants.request(&svc(), plain_request("joe")).await;
+    let mut kept = std::pin::pin!(ask());
+    assert!(std::future::poll_fn(|context| Poll::Ready(kept.as_mut().poll(context).is_pending())).await);
+    for _ in 0..2 {
+        let asked = tokio::time::timeout(Duration::from_secs(5), ask()).await;
+        asked.expect("the others do not wait for ever").unwrap();
+    }
+    kept.await.unwrap();
+    let refused = ask().await.unwrap_err();
+    assert!(matches!(refused, GrantsError::Refused(TransitionError::LimitReached { .. })), "{refused}");
+    assert_eq!(world.credentials(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,7 +7,7 @@ use keyway_core::Registry;
 use keyway_host::grants::{GrantsError, Phase};
 use keyway_host::{Host, HostBuilder, HostError, RecordError};
 use keyway_seal::KeyRing;
-use keyway_storage::Storage;
+use keyway_storage::{Fault, FaultyStorage, Storage};
 
 use crate::world::*;
 
@@ -46,6 +46,19 @@ async fn a_run_that_does_not_answer_is_waited_out() {
     let begun = Instant::now();
     named(&storage, &keys).start().await.unwrap();
     assert!(begun.elapsed() >= WAIT, "{:?}", begun.elapsed());
+}
+
+/// Tests a program that drops the host, and works with a handle to one of its engines.
+#[tokio::test(start_paused = true)]
+async fn a_handle_to_an_engine_keeps_the_name() {
+    let (storage, keys, world) = (memory(), ring(), World::plain());
+    let built = named(&storage, &keys).service(service(&world));
+    let grants = built.start().await.unwrap().grants().clone();
+    let refused = named(&storage, &keys).start().await.unwrap_err();
+    assert!(matches!(refused, HostError::Running { .. }), "{refused}");
+    grants.request(&svc(), plain_request("joe")).await.unwrap();
+    drop(grants);
+    named(&storage, &keys).start().await.unwrap();
 }
 
 /// Tests a run that stalls until another run has taken its name. When the stalled run wakes up, it must do no more
@@ -92,6 +105,42 @@ async fn a_run_that_was_ended_refuses_work_and_says_so() {
         }
         assert_eq!(world.credentials(), 0);
     }
+}
+
+/// Tests a contender that asks a run while that run ends.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_asked_while_it_ends_releases_the_name() {
+    let (storage, keys) = (memory(), ring());
+    let engine = FaultyStorage::over(&storage).into_engine();
+    let first = named(&(Arc::clone(&engine) as Arc<dyn Storage>), &keys).start().await.unwrap();
+    let (send, second) = tokio::sync::oneshot::channel();
+    engine.0.before_commit(0, async move {
+        let second = tokio::spawn(named(&storage, &keys).start());
+        // The contender asks at once, and waits for an answer.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        send.send(second).unwrap();
+    });
+    let begun = tokio::time::Instant::now();
+    first.close().await.unwrap();
+    second.await.unwrap().await.unwrap().unwrap();
+    assert!(begun.elapsed() < WAIT / 2, "{:?}", begun.elapsed());
+    drop(first);
+}
+
+/// Tests a run that cannot release its name. It answers no contender any more.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_has_ended_answers_no_contender() {
+    let (storage, keys) = (memory(), ring());
+    let engine = FaultyStorage::over(&storage).into_engine();
+    let first = named(&(Arc::clone(&engine) as Arc<dyn Storage>), &keys).start().await.unwrap();
+    engine.0.fail_after(0, Fault::Unavailable);
+    first.close().await.unwrap_err();
+    let (second, recovered) = tokio::join!(named(&storage, &keys).start(), async {
+        tokio::time::sleep(WAIT / 2).await;
+        first.recover().await
+    });
+    second.unwrap();
+    assert!(matches!(recovered, Err(HostError::Ended { .. })), "{recovered:?}");
 }
 
 /// Tests a start that waits for an issuer for longer than a contender waits.

@@ -1,12 +1,14 @@
 //! Tests that stores that can never be used are removed from the list.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use keyway_host::stores::{Phase, StoresError, TransitionError};
 use keyway_secrets::{SecretStore, StoreError};
 use keyway_storage::{Fault, Storage};
 
-use crate::scripted::{Script, script};
+use crate::ground::until;
+use crate::scripted::{Script, begun, block, release, script, unblock};
 use crate::world::*;
 
 fn is_refused(error: &StoresError, expected: TransitionError) -> bool {
@@ -74,4 +76,70 @@ async fn a_store_on_which_a_call_works_is_not_forgotten() {
     store.marked_for_delete().await.unwrap();
     let refused = refused.await.unwrap().unwrap_err();
     assert!(is_refused(&refused, TransitionError::InFlight), "{refused}");
+}
+
+/// Tests a creation whose caller is gone. Its call still makes the data.
+#[tokio::test]
+async fn a_store_is_not_forgotten_while_a_call_without_a_caller_makes_it() {
+    let world = Arc::new(World::new());
+    let stores = world.start().await;
+    block("made-late");
+    let creating = tokio::spawn({
+        let (world, stores) = (Arc::clone(&world), stores.clone());
+        async move { world.create_scripted(&stores, "made-late").await.map(drop) }
+    });
+    until("the call begins", || begun("made-late") == 1).await;
+    creating.abort();
+    creating.await.unwrap_err();
+
+    let refused = stores.forget(&name("made-late")).await.unwrap_err();
+    assert!(is_refused(&refused, TransitionError::InFlight), "{refused}");
+    assert_eq!(stores.finish(&world.keys).await, 0, "no second call begins");
+    assert_eq!(begun("made-late"), 1);
+    unblock("made-late");
+    let ended = Instant::now();
+    while let Err(refused) = stores.forget(&name("made-late")).await {
+        assert!(is_refused(&refused, TransitionError::InFlight), "{refused}");
+        assert!(ended.elapsed() < Duration::from_secs(5), "{refused}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let exists = world.create_scripted(&stores, "made-late").await.unwrap_err();
+    assert!(matches!(exists, StoresError::DataExists { .. }), "{exists}");
+}
+
+/// Tests a deletion beside another one, whose callers are both gone. Each call may still delete the data.
+#[tokio::test]
+async fn a_name_is_not_free_while_one_of_two_deletions_goes_on() {
+    let world = World::new();
+    let engine = world.start().await;
+    let store = Arc::new(world.create_scripted(&engine, "deleted-twice").await.unwrap());
+    block("deleted-twice");
+    let mut deletions = Vec::new();
+    for number in 1..=2 {
+        let store = Arc::clone(&store);
+        deletions.push(tokio::spawn(async move { store.marked_for_delete().await }));
+        until("the call begins", || begun("deleted-twice") == number).await;
+    }
+    release("deleted-twice", 1);
+    // The second caller has the claim now, so the first one does not report the deletion.
+    deletions.remove(0).await.unwrap().unwrap_err();
+    let second = deletions.remove(0);
+    second.abort();
+    second.await.unwrap_err();
+
+    let refused = engine.forget(&name("deleted-twice")).await.unwrap_err();
+    assert!(is_refused(&refused, TransitionError::InFlight), "{refused}");
+    // A third call, which does not wait, deletes the store. The second one could delete the next store of this name.
+    release("deleted-twice", 3);
+    store.marked_for_delete().await.unwrap();
+    assert!(engine.list().await.unwrap().is_empty());
+    let refused = world.create_scripted(&engine, "deleted-twice").await.unwrap_err();
+    assert!(is_refused(&refused, TransitionError::InFlight), "{refused}");
+    unblock("deleted-twice");
+    let ended = Instant::now();
+    while let Err(refused) = world.create_scripted(&engine, "deleted-twice").await {
+        assert!(is_refused(&refused, TransitionError::InFlight), "{refused}");
+        assert!(ended.elapsed() < Duration::from_secs(5), "{refused}");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
 }

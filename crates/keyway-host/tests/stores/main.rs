@@ -3,6 +3,8 @@
 mod creation;
 mod deletion;
 mod forgetting;
+#[path = "../support/ground.rs"]
+mod ground;
 mod life;
 mod long;
 mod quarantine;

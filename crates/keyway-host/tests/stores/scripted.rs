@@ -1,14 +1,14 @@
 //! Provides the plugin `generic` with misbehaviour that a test chooses.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use keyway_generic::GenericPlugin;
 use keyway_seal::KeyRing;
 use keyway_secrets::{
-    Call, Json, Layered, OpenContext, Progress, RotationListener, SecretStore, SecretStoreLayer,
-    SecretStorePlugin, SecretStores, StoreError,
+    Call, Capabilities, Json, Layered, OpenContext, Progress, RotationListener, SecretStore,
+    SecretStoreLayer, SecretStorePlugin, SecretStores, StoreError,
 };
 
 keyway_secrets::register! {
@@ -53,6 +53,51 @@ pub(crate) fn left(store: &str) -> Option<Script> {
     SCRIPTS.lock().unwrap().get(store).copied()
 }
 
+/// The calls of a store that block their threads.
+#[derive(Debug, Default)]
+struct Gate {
+    begun: u32,
+    /// The numbers of the calls that may end.
+    released: BTreeSet<u32>,
+}
+
+/// The gates, by the name of the store.
+static GATES: Mutex<BTreeMap<String, Gate>> = Mutex::new(BTreeMap::new());
+
+/// Makes the calls that make or delete a store block until they are released.
+pub(crate) fn block(store: &str) {
+    GATES.lock().unwrap().insert(store.to_owned(), Gate::default());
+}
+
+/// Returns how many calls of a blocked store have begun.
+pub(crate) fn begun(store: &str) -> u32 {
+    GATES.lock().unwrap()[store].begun
+}
+
+/// Lets the call of a blocked store with this number end.
+pub(crate) fn release(store: &str, number: u32) {
+    GATES.lock().unwrap().get_mut(store).unwrap().released.insert(number);
+}
+
+/// Lets all calls of a store end.
+pub(crate) fn unblock(store: &str) {
+    GATES.lock().unwrap().remove(store);
+}
+
+fn pass_gate(store: &str) {
+    let number = GATES.lock().unwrap().get_mut(store).map(|gate| {
+        gate.begun += 1;
+        gate.begun
+    });
+    let Some(number) = number else { return };
+    let blocks = || GATES.lock().unwrap().get(store).is_some_and(|gate| !gate.released.contains(&number));
+    // A test that failed releases no call.
+    let begun = Instant::now();
+    while blocks() && begun.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
 #[derive(Debug)]
 struct Scripted;
 
@@ -91,6 +136,11 @@ impl SecretStoreLayer for ScriptedStore {
         &*self.inner
     }
 
+    fn capabilities(&self) -> Capabilities {
+        let declared = self.inner.capabilities();
+        if GATES.lock().unwrap().contains_key(&self.store) { declared.blocking() } else { declared }
+    }
+
     async fn around<T, F>(&self, call: Call<'_>, next: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -108,6 +158,9 @@ impl SecretStoreLayer for ScriptedStore {
             && self.plays(|script| if let Script::Stays(left) = script { Some(left) } else { None })
         {
             return Err(StoreError::not_ready("the mount", "it is read-only"));
+        }
+        if matches!(call, Call::Initialize | Call::MarkedForDelete) {
+            pass_gate(&self.store);
         }
         next.await
     }

@@ -118,6 +118,10 @@ impl SecretStore for Store {
                 std::thread::sleep(Duration::from_millis(600));
                 Ok(Secret { header: header(address), value })
             }
+            "panics-late" => {
+                std::thread::sleep(Duration::from_millis(500));
+                panic!("needle-in-a-panic")
+            }
             "slow" => {
                 self.calls.fetch_add(1, Ordering::SeqCst);
                 std::thread::sleep(Duration::from_millis(400));

@@ -7,7 +7,7 @@
 //!
 //! No caller depends on another future being polled again. A leader holds the writer only within one poll. The writer
 //! thread takes over if batches remain after a leader's group, if a leader's short wait for another process ends
-//! without success, or if a future is dropped before it led.
+//! without success, if a read held the writer, or if a future is dropped before it led.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -75,6 +75,8 @@ impl Shared {
     /// The outcome is still unknown.
     pub(super) fn readers(&self) -> Result<&Readers, StorageError> {
         if self.is_unsettled.load(Ordering::Acquire) {
+            // Callers that find the writer taken by this read leave their jobs in the queue.
+            let _call = CallTheThread { shared: self, needed: true };
             self.writer.lock().unwrap_or_else(PoisonError::into_inner).settle()?;
         }
         Ok(&self.readers)
@@ -120,7 +122,7 @@ impl Shared {
             Ok(writer) => writer,
             // The next transaction undoes a transaction that a panic left open.
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // The current holder of the writer checks the queue after releasing it.
+            // The current holder of the writer checks the queue after releasing it, or wakes the writer thread.
             Err(TryLockError::WouldBlock) => return Led::Everything,
         };
         let jobs = INLINE_GROUP.take(&mut self.queue().jobs);
@@ -201,7 +203,7 @@ enum Led {
 }
 
 /// A guard that wakes the writer thread when it is dropped, if `needed` is set. So the thread wakes even if the future
-/// of a commit is dropped between queueing and leading.
+/// of a commit is dropped between queueing and leading, or if a read panics.
 struct CallTheThread<'a> {
     shared: &'a Shared,
     needed: bool,
@@ -426,6 +428,38 @@ mod tests {
         let lost = pollster::block_on(three);
         assert!(matches!(lost, Err(StorageError::Indeterminate { .. })), "{lost:?}");
         assert!(pollster::block_on(store.get(b"3")).unwrap().is_some());
+    }
+
+    /// Tests a commit that finds the writer taken by a read, which settles an interrupted commit.
+    #[test]
+    fn a_commit_does_not_wait_for_ever_behind_a_read_that_settles() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.db");
+        let store = Sqlite::open_or_create(&path).unwrap();
+        let batch = |key: &str| Batch::new().put(key, "1", Expectation::Absent);
+        assert!(pollster::block_on(store.commit(batch("1"))).is_ok());
+        let shared = store.handle.shared();
+        shared.is_unsettled.store(true, Ordering::Release);
+        let other = rusqlite::Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let reading = thread::spawn({
+            let store = store.clone();
+            move || pollster::block_on(store.get(b"1"))
+        });
+        while shared.writer.try_lock().is_ok() {
+            thread::yield_now();
+        }
+        let mut commit = store.commit(batch("2"));
+        let mut poll = || pin!(&mut commit).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(poll().is_pending(), "queued");
+        assert!(poll().is_pending(), "the writer is taken");
+        other.execute_batch("COMMIT").unwrap();
+        assert!(reading.join().unwrap().unwrap().is_some());
+        let begun = std::time::Instant::now();
+        while poll().is_pending() {
+            assert!(begun.elapsed() < Duration::from_secs(1), "no thread serves the commit");
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     #[test]

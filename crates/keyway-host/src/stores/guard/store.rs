@@ -125,6 +125,79 @@ impl GuardedStore {
         Ok(written_by)
     }
 
+    /// Initializes the store, as [`SecretStore::initialize`] does. `held` is kept until the plugin's call has ended,
+    /// even if its caller went away.
+    pub(crate) async fn initialize_holding(
+        &self,
+        held: impl Send + Sync + 'static,
+    ) -> Result<(), StoreError> {
+        self.call("initialize")?.pass(held, |store, _| store.initialize()).await
+    }
+
+    /// Deletes the store, as [`SecretStore::marked_for_delete`] does, and keeps `held` as
+    /// [`initialize_holding`](Self::initialize_holding) does.
+    pub(crate) async fn delete_holding(&self, held: impl Send + Sync + 'static) -> Result<(), StoreError> {
+        let call = self
+            .call("marked_for_delete")?
+            .needing("deletion of the store", |declared| declared.deletable)?;
+        call.pass(held, |store, _| store.marked_for_delete()).await
+    }
+
+    /// Rotates the store, as [`SecretStore::rotate`] does, and keeps `held` as
+    /// [`initialize_holding`](Self::initialize_holding) does.
+    pub(crate) async fn rotate_holding(
+        &self,
+        new: &KeyRing,
+        listener: &dyn RotationListener,
+        held: impl Send + 'static,
+    ) -> Result<(), StoreError> {
+        let call = self.call("rotate")?.needing("rotation", |declared| declared.rotates)?;
+        let (operation, guard) = (call.operation, call.guard);
+        let (instance, notes_panic) = guard.instance(operation)?;
+        // If an instance is made during the rotation, it must read with both rings of keys.
+        guard.with_maker(|maker| maker.opening.keys = new.with_retiring(&maker.opening.keys));
+        let (sender, mut reports) = watch::channel(Reported::NOTHING);
+        let (keys, stall) = (new.clone(), self.stall);
+        let mut running = guard.start(operation, stall, call.pace(), async move {
+            let _kept = (held, notes_panic);
+            let report = move |progress: Progress| {
+                sender.send_if_modified(|reported| reported.add(progress));
+            };
+            instance.rotate(&keys, &report).await
+        })?;
+
+        let mut told = Reported::NOTHING;
+        let mut stalled = pin!(sleep(stall));
+        let outcome = loop {
+            tokio::select! {
+                biased;
+                Ok(()) = reports.changed() => {
+                    let reported = *reports.borrow_and_update();
+                    if reported.tell(&told, listener) {
+                        stalled.set(sleep(stall));
+                    }
+                    told = reported;
+                    if let Err(violation) = reported.verdict() {
+                        guard.end(operation, running).await;
+                        return judged(operation, Err(violation));
+                    }
+                }
+                answer = running.answer() => break answer,
+                // The wait for a thread does not count.
+                () = &mut stalled => match running.rest_of(stall) {
+                    Duration::ZERO => return Err(guard.give_up(operation, stall, running).await),
+                    rest => stalled.set(sleep(rest)),
+                },
+            }
+        };
+        let reported = *reports.borrow();
+        reported.tell(&told, listener);
+        let outcome = outcome.map_err(|panicked| guard.after_panic(operation, panicked))?;
+        outcome.map_err(|error| printable(operation, error))?;
+        guard.with_maker(|maker| maker.opening.keys = new.clone());
+        judged(operation, reported.verdict())
+    }
+
     fn call(&self, operation: &'static str) -> Result<GuardedCall<'_>, StoreError> {
         Ok(GuardedCall { guard: &self.guard, operation, declared: self.declared()? })
     }
@@ -202,54 +275,11 @@ impl SecretStore for GuardedStore {
     }
 
     async fn initialize(&self) -> Result<(), StoreError> {
-        self.call("initialize")?.pass((), |store, ()| store.initialize()).await
+        self.initialize_holding(()).await
     }
 
     async fn rotate(&self, new: &KeyRing, listener: &dyn RotationListener) -> Result<(), StoreError> {
-        let call = self.call("rotate")?.needing("rotation", |declared| declared.rotates)?;
-        let (operation, guard) = (call.operation, call.guard);
-        let instance = guard.instance(operation)?;
-        // If an instance is made during the rotation, it must read with both rings of keys.
-        guard.with_maker(|maker| maker.opening.keys = new.with_retiring(&maker.opening.keys));
-        let (sender, mut reports) = watch::channel(Reported::NOTHING);
-        let (keys, stall) = (new.clone(), self.stall);
-        let mut running = guard.start(operation, stall, call.pace(), async move {
-            let report = move |progress: Progress| {
-                sender.send_if_modified(|reported| reported.add(progress));
-            };
-            instance.rotate(&keys, &report).await
-        })?;
-
-        let mut told = Reported::NOTHING;
-        let mut stalled = pin!(sleep(stall));
-        let outcome = loop {
-            tokio::select! {
-                biased;
-                Ok(()) = reports.changed() => {
-                    let reported = *reports.borrow_and_update();
-                    if reported.tell(&told, listener) {
-                        stalled.set(sleep(stall));
-                    }
-                    told = reported;
-                    if let Err(violation) = reported.verdict() {
-                        guard.end(operation, running).await;
-                        return judged(operation, Err(violation));
-                    }
-                }
-                answer = running.answer() => break answer,
-                // The wait for a thread does not count.
-                () = &mut stalled => match running.rest_of(stall) {
-                    Duration::ZERO => return Err(guard.give_up(operation, stall, running).await),
-                    rest => stalled.set(sleep(rest)),
-                },
-            }
-        };
-        let reported = *reports.borrow();
-        reported.tell(&told, listener);
-        let outcome = outcome.map_err(|panicked| guard.after_panic(operation, panicked))?;
-        outcome.map_err(|error| printable(operation, error))?;
-        guard.with_maker(|maker| maker.opening.keys = new.clone());
-        judged(operation, reported.verdict())
+        self.rotate_holding(new, listener, ()).await
     }
 
     async fn create(&self, secret: NewSecret) -> Result<SecretHeader, StoreError> {
@@ -322,10 +352,7 @@ impl SecretStore for GuardedStore {
     }
 
     async fn marked_for_delete(&self) -> Result<(), StoreError> {
-        let call = self
-            .call("marked_for_delete")?
-            .needing("deletion of the store", |declared| declared.deletable)?;
-        call.pass((), |store, ()| store.marked_for_delete()).await
+        self.delete_holding(()).await
     }
 
     async fn list_environments(
