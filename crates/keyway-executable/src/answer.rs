@@ -53,14 +53,15 @@ async fn try_answer(issuer: &dyn Issuer, written: &[u8]) -> Result<SecretText, I
 /// Returns the description, which every call to the issuer needs. An error always says that nothing has happened,
 /// because a description has no effect.
 async fn described(issuer: &dyn Issuer) -> Result<Description, IssuerError> {
-    issuer.describe().await.map_err(|error| match error {
-        error if error.effect() == Effect::None => error,
-        error => IssuerError::Unavailable {
-            what: "the description of the issuer",
-            retry_after: None,
-            source: Some(error.into()),
-        },
-    })
+    issuer.describe().await.map_err(|error| without_effect("the description of the issuer", error))
+}
+
+/// Makes the error of a step without an effect, such as one before the issuer is asked, say that nothing has happened.
+pub(crate) fn without_effect(what: &'static str, error: IssuerError) -> IssuerError {
+    match error.effect() {
+        Effect::None => error,
+        Effect::Unknown => IssuerError::Unavailable { what, retry_after: None, source: Some(error.into()) },
+    }
 }
 
 /// Gives every configuration name of the description its value, converted to the type in the description.

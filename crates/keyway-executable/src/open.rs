@@ -33,7 +33,7 @@ impl From<OpenError> for IssuerError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Issuer(error) => error,
-            other => Self::system("be opened", other),
+            other => Self::not_ready("the issuer of this executable", keyway_core::with_causes(&other)),
         }
     }
 }
@@ -63,7 +63,8 @@ pub fn open(
             (None, _) => return Err(OpenError::None),
         }
     };
-    let service = ServiceName::new(plugin.id()).map_err(|error| IssuerError::system("be opened", error))?;
+    let service = ServiceName::new(plugin.id())
+        .map_err(|error| IssuerError::not_ready("the id of the issuer", error.to_string()))?;
     let opening = OpenContext::new(service, plugin.metadata().clone()).with_configuration(configuration);
     Ok(plugin.open(&opening)?)
 }

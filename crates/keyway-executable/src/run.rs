@@ -10,7 +10,7 @@ use keyway_issuers::wire::plugin;
 use keyway_issuers::{Issuer, IssuerError, SecretText};
 use pollster::block_on;
 
-use crate::answer::answer;
+use crate::answer::{answer, without_effect};
 use crate::streams::{AnswerStream, read_input};
 
 /// Opens an issuer, reads the input of this process, calls the issuer, and prints its answer.
@@ -87,16 +87,15 @@ fn live(
     ask: impl FnOnce(&dyn Issuer, &[u8]) -> SecretText,
     print: impl FnOnce(&str) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut opened = None;
-    let printed = contained(|| {
-        let asked = read().and_then(|input| Ok((input, opened.insert(open()?))));
-        match asked {
-            Ok((input, issuer)) => ask(&**issuer, &input),
-            Err(error) => plugin::encode_error(&error),
-        }
-    });
-    let printed =
-        printed.unwrap_or_else(|| plugin::encode_error(&IssuerError::system("answer", "it panicked")));
+    let panicked = |what| IssuerError::system(what, "it panicked");
+    let ready = contained(|| read().and_then(|input| Ok((input, open()?))));
+    let ready = ready.unwrap_or_else(|| Err(panicked("be opened")));
+    let (printed, opened) = match ready {
+        Ok((input, issuer)) => (contained(|| ask(&*issuer, &input)), Some(issuer)),
+        // The issuer was not asked for anything, so nothing has happened.
+        Err(error) => (Some(plugin::encode_error(&without_effect("the issuer", error))), None),
+    };
+    let printed = printed.unwrap_or_else(|| plugin::encode_error(&panicked("answer")));
     let told = print(printed.expose());
     // Dropping the issuer runs the issuer's code. The drop comes last, so that it cannot change the answer.
     contained(|| drop(opened));
@@ -116,6 +115,7 @@ fn complain(text: &str) {
 
 #[cfg(test)]
 mod tests {
+    use keyway_core::PluginError as _;
     use keyway_issuers::wire::{Ended, Profile, WireOptions, host};
     use keyway_issuers::{
         Capabilities, Context, CredentialRequest, Description, Issued, RequestOutcome, Revocation, UserInfo,
@@ -170,6 +170,28 @@ mod tests {
         .unwrap();
         let read = host::decode_outcome(printed.as_bytes(), Ended::SUCCESS, Profile::Strict);
         assert_eq!(read.unwrap(), RequestOutcome::Issued(Issued::new("made")));
+    }
+
+    #[test]
+    fn only_the_call_of_the_issuer_has_an_unknown_effect() {
+        type Open = fn() -> Result<Arc<dyn Issuer>, IssuerError>;
+        let several = || crate::OpenError::Several { ids: vec!["a", "b"] };
+        assert_eq!(IssuerError::from(several()).effect(), keyway_core::Effect::None);
+        let failing: [(Open, bool); 3] = [
+            (|| Err(IssuerError::system("start a runtime", "no files are left")), false),
+            (|| panic!("while opening"), false),
+            (|| Ok(Arc::new(PanicsAtLast)), true),
+        ];
+        for (open, is_asked) in failing {
+            let mut printed = String::new();
+            let print = |answer: &str| {
+                answer.clone_into(&mut printed);
+                Ok(())
+            };
+            live(|| Ok(Wiped::new(Vec::new())), open, |_, _| panic!("in the call"), print).unwrap();
+            assert!(printed.contains(r#""result":"error""#), "{printed}");
+            assert_eq!(printed.contains("effect_unknown"), is_asked, "{printed}");
+        }
     }
 
     #[cfg(feature = "tokio")]

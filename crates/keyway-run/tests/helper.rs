@@ -132,6 +132,11 @@ fn a_program_runs_as_without_a_helper() {
         assert_eq!(*finished.errors.for_log([]), "oops");
     }
     for (way, helper) in ways() {
+        let fixture = fixture(helper, "cat - /proc/self/fd/0", 10_000);
+        let finished = block_on(fixture.runner.run(Input::MemoryFile(b"input".to_vec().into()))).unwrap();
+        assert_eq!(finished.output.as_slice(), b"inputinput", "{way}");
+    }
+    for (way, helper) in ways() {
         let killed = fixture(helper, "kill -9 $$", 10_000).run().unwrap();
         assert_eq!(format!("{:?}", killed.ended), "Signal(9)", "{way}");
     }

@@ -1,12 +1,16 @@
 //! Tests the prober that logs in with the system's `ssh`.
 
 use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use keyway_credentials::{
     Account, Asset, Candidate, CredentialError, PrivateKey, Probed, Prober as _, TargetCredential,
 };
 use keyway_tests::services::OrSkip as _;
-use keyway_tests::sshd::{OpenSsh, text};
+use keyway_tests::sshd::{Folder, OpenSsh, text};
 use keyway_vaulted::targets::{SshAddress, SshLoginProber};
 
 use crate::gateway::ASSET;
@@ -90,4 +94,59 @@ async fn an_answer_that_does_not_judge_the_key_is_an_error() {
     let detail = keyway_core::PluginError::detail(&error);
     assert!(detail.contains("Host key verification failed"), "{detail}");
     assert!(file(&target.folder).exists());
+}
+
+const FOLDER: &str = "KEYWAY_TEST_FOLDER_OF_A_KILLED_HOST";
+const PORT: &str = "KEYWAY_TEST_PORT_OF_A_KILLED_HOST";
+
+/// Does nothing in a usual test run. When the test below starts it as a host, it logs in until it is killed.
+#[tokio::test]
+async fn logs_in_until_it_is_killed() {
+    let (Some(folder), Ok(port)) = (std::env::var_os(FOLDER), std::env::var(PORT)) else { return };
+    let (folder, port) = (PathBuf::from(folder), port.parse().expect("a port"));
+    let prober = SshLoginProber::new(folder.join("known_hosts")).expect("a plain path");
+    let prober = prober.with_temporary_folder(folder.join("logins")).expect("a plain path");
+    let prober = prober.with_addresses(move |_| Some(SshAddress::new("127.0.0.1", "joe").with_port(port)));
+    let key = fs::read_to_string(folder.join("key")).expect("a key");
+    let answer = probe(&prober, &PrivateKey::new(key, None).expect("a key")).await;
+    panic!("the server says nothing: {answer:?}");
+}
+
+#[test]
+fn a_host_that_is_killed_during_a_login_leaves_no_key() {
+    let Some(programs) = OpenSsh::find().or_skip("a login whose host is killed") else { return };
+    let folder = Folder::new();
+    programs.make_key(&folder.file("key"));
+    fs::create_dir(folder.file("logins")).expect("a folder");
+    let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+    server.set_nonblocking(true).expect("a setting");
+    let port = server.local_addr().expect("an address").port();
+    let mut host = Command::new(std::env::current_exe().expect("a path"))
+        .args(["--exact", "login::logs_in_until_it_is_killed", "--nocapture"])
+        .envs([(FOLDER, text(&folder.file(".")).to_owned()), (PORT, port.to_string())])
+        .spawn()
+        .expect("a program");
+    let begun = Instant::now();
+    // The server never greets, so `ssh` waits until the connection is closed at the end of this test.
+    let _connection = loop {
+        if let Ok(connection) = server.accept() {
+            break connection;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "ssh connects");
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    host.kill().expect("a running host");
+    host.wait().expect("its end");
+    let left = files(&folder.file("logins"));
+    assert!(left.iter().any(|file| file.ends_with("log")), "the login was cut short: {left:?}");
+    for file in left {
+        let content = fs::read_to_string(&file).expect("a file");
+        assert!(!content.contains("PRIVATE KEY"), "{}", file.display());
+    }
+}
+
+/// Lists the files in a folder and its folders.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }

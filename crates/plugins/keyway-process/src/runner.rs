@@ -56,7 +56,7 @@ impl Runner {
     }
 
     /// Lets a helper start the programs and end all their processes. Helpers are started on first use, and end when the
-    /// runner is dropped (H65).
+    /// runner is dropped, which does not wait for them (H65).
     #[cfg(target_os = "linux")]
     #[must_use]
     pub fn with_helper(mut self, helper: Helper) -> Self {
@@ -128,6 +128,18 @@ impl Runner {
             let source = io::Error::other("its worker thread is gone");
             Err(RunError::System { what: "wait for it", source })
         })
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for Runner {
+    /// Lets a thread of the runner wait for the end of the helpers, because a stopped one takes seconds.
+    fn drop(&mut self) {
+        let Some(supervisors) = self.launch.supervisors.take().filter(|all| all.has_idle()) else { return };
+        // Without a thread, the helpers are ended on this one.
+        if let Ok(worker) = self.workers.reserve() {
+            let _ = worker.start(Box::new(move |_| drop(supervisors)));
+        }
     }
 }
 

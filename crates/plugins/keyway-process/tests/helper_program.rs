@@ -1,4 +1,4 @@
-//! Tests that a helper which is slow to start, or never answers, holds no caller up.
+//! Tests that a helper which is slow to start, never answers or never ends, holds no caller up.
 #![cfg(target_os = "linux")]
 
 use std::fs;
@@ -34,9 +34,13 @@ fn polled_once(runner: &Runner, until: impl FnOnce()) -> Duration {
 }
 
 fn wait_for(file: &Path) {
+    wait_until(&file.display().to_string(), || file.exists());
+}
+
+fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
     let begun = Instant::now();
-    while !file.exists() {
-        assert!(begun.elapsed() < Duration::from_secs(20), "{}", file.display());
+    while !is() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
@@ -66,4 +70,26 @@ fn a_run_whose_caller_left_while_the_helper_started_starts_no_program() {
     drop(runner);
     wait_for(&file("over"));
     assert_eq!(fs::read(file("orders")).unwrap(), b"");
+}
+
+#[test]
+fn dropping_a_runner_does_not_wait_for_a_stopped_helper() {
+    let folder = tempfile::tempdir().unwrap();
+    // It ends its run when the first byte of the order has come, and stops itself.
+    let script = r"
+        echo $$ > id
+        printf '\011\0\0\0U\0\0\0\0\0\0\0\0' >&0
+        head -c 1 > first
+        printf '\011\0\0\0E\0\0\0\0\0\0\0\0' >&0
+        kill -STOP $$";
+    let runner = runner(folder.path(), script);
+    pollster::block_on(runner.run(Input::Standard(b"input".to_vec().into()))).unwrap();
+    let id = fs::read_to_string(folder.path().join("id")).unwrap();
+    let helper = Path::new("/proc").join(id.trim());
+    wait_until("the helper is stopped", || fs::read_to_string(helper.join("stat")).unwrap().contains(") T "));
+    let begun = Instant::now();
+    drop(runner);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    wait_until("the helper is killed and reaped", || !helper.exists());
 }

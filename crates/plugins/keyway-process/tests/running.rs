@@ -70,6 +70,13 @@ fn a_program_leads_its_group_and_has_three_streams_only() {
     );
 }
 
+#[test]
+fn an_input_in_memory_is_a_file_that_can_be_read_again() {
+    let input = Input::MemoryFile(b"sesame".to_vec().into());
+    let script = "cat; cat /proc/self/fd/0 /proc/self/fd/0; stat -Lc ' %a %h' /proc/self/fd/0";
+    assert_eq!(shell(script, input, Environment::of_the_host()), "sesamesesamesesame 600 0\n");
+}
+
 /// Lists the descriptors of this process, beyond the three streams, that a program inherits.
 fn descriptors_that_stay_open() -> Vec<String> {
     std::fs::read_dir("/proc/self/fdinfo")
@@ -291,6 +298,7 @@ fn debug_shows_no_input_and_no_output() {
     for (input, shown) in [
         (Input::Standard(b"access-token-sesame".to_vec().into()), "Standard(19 bytes)"),
         (Input::Argument(b"sesame".to_vec().into()), "Argument(6 bytes)"),
+        (Input::MemoryFile(b"sesame".to_vec().into()), "MemoryFile(6 bytes)"),
     ] {
         assert_eq!(format!("{input:?}"), shown);
     }

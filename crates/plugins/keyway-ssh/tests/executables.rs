@@ -67,6 +67,17 @@ fn a_line_by_an_executable() {
     assert_eq!(fs::read_to_string(&file).unwrap(), "# keyway: KEYWAY_i-1 was revoked\n");
 }
 
+/// Checks an answer that is no result of the issuer: the issuer was not asked.
+#[test]
+fn an_input_that_cannot_be_read_has_no_effect() {
+    let directory = fs::File::open("/").unwrap();
+    let command = env!("CARGO_BIN_EXE_keyway-ssh-authorized-keys");
+    let answered = Command::new(command).stdin(Stdio::from(directory)).output().unwrap();
+    let printed = String::from_utf8(answered.stdout).unwrap();
+    assert!(answered.status.success() && printed.contains(r#""result":"error""#), "{printed}");
+    assert!(!printed.contains("effect_unknown"), "{printed}");
+}
+
 #[test]
 fn a_certificate_by_an_executable() {
     let folder = tempfile::tempdir().unwrap();

@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use super::ending::{Alone, Ending};
 use super::mark::RunMark;
+#[cfg(target_os = "linux")]
+use super::memory_file::memory_file;
 use super::streams::Pipes;
 use super::{Input, RunError};
 use crate::cancel::CancelSignal;
@@ -83,6 +85,11 @@ impl Launch {
                 command.stdin(Stdio::piped());
                 Some(input)
             }
+            #[cfg(target_os = "linux")]
+            Input::MemoryFile(content) => {
+                command.stdin(memory_file(&content).map_err(|source| RunError::Start { source })?);
+                None
+            }
         };
         command
             .env_clear()
@@ -112,9 +119,13 @@ impl Launch {
         use super::ending::Helped;
 
         let program = self.program.locate(&self.environment)?.as_os_str();
-        let (argument, input) = match input {
-            Input::Argument(input) => (Some(input), None),
-            Input::Standard(input) => (None, Some(input)),
+        let (argument, input, file) = match input {
+            Input::Argument(input) => (Some(input), None, None),
+            Input::Standard(input) => (None, Some(input), None),
+            Input::MemoryFile(content) => {
+                let file = memory_file(&content).map_err(|source| RunError::Start { source })?;
+                (None, None, Some(file))
+            }
         };
         let arguments = self.program.arguments().iter().map(std::ffi::OsString::as_os_str);
         let arguments = arguments.chain(argument.as_ref().map(|input| OsStr::from_bytes(input)));
@@ -129,7 +140,8 @@ impl Launch {
             let (stdin, to_stdin) = std::io::pipe()?;
             let (from_stdout, stdout) = std::io::pipe()?;
             let (from_stderr, stderr) = std::io::pipe()?;
-            supervisor.order(&order, [stdin.as_fd(), stdout.as_fd(), stderr.as_fd()])?;
+            let stdin = file.as_ref().map_or(stdin.as_fd(), |file| file.as_fd());
+            supervisor.order(&order, [stdin, stdout.as_fd(), stderr.as_fd()])?;
             Ok(Pipes {
                 // Closes the stream at once if there is no input.
                 stdin: input.is_some().then(|| OwnedFd::from(to_stdin)),

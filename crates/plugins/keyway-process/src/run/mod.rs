@@ -9,6 +9,8 @@ mod leftovers;
 #[path = "leftovers_elsewhere.rs"]
 mod leftovers;
 mod mark;
+#[cfg(target_os = "linux")]
+mod memory_file;
 mod output;
 mod streams;
 
@@ -58,12 +60,17 @@ impl Default for Limits {
     }
 }
 
-/// The input of a program, by one of two channels. `Debug` shows its length only.
+/// The input of a program. `Debug` shows its length only.
 pub enum Input {
     /// The last argument. Every local user can read it (`ps`).
     Argument(Wiped<Vec<u8>>),
     /// Standard input, which is closed after these bytes.
     Standard(Wiped<Vec<u8>>),
+    /// Standard input, as a file in memory, for a program that takes a secret as a file only. The program can open it by
+    /// the path `/proc/self/fd/0`, repeatedly. The file has mode 0600 and no name, and is gone when the program has
+    /// ended, also if the host is killed (H361).
+    #[cfg(target_os = "linux")]
+    MemoryFile(Wiped<Vec<u8>>),
 }
 
 impl Input {
@@ -76,6 +83,8 @@ impl fmt::Debug for Input {
         match self {
             Self::Argument(input) => write!(f, "Argument({} bytes)", input.len()),
             Self::Standard(input) => write!(f, "Standard({} bytes)", input.len()),
+            #[cfg(target_os = "linux")]
+            Self::MemoryFile(input) => write!(f, "MemoryFile({} bytes)", input.len()),
         }
     }
 }

@@ -45,6 +45,11 @@ impl Supervisors {
         self.idle().push(supervisor);
     }
 
+    /// Tells whether a helper waits for its next run.
+    pub(crate) fn has_idle(&self) -> bool {
+        !self.idle().is_empty()
+    }
+
     fn start(&self) -> io::Result<Supervisor> {
         let supervisor = Supervisor::start(&self.helper)?;
         self.told.get_or_init(|| {
@@ -63,7 +68,8 @@ impl Supervisors {
     }
 }
 
-/// A running helper. Dropping it ends the helper, with all processes of its run.
+/// A running helper. Dropping it ends the helper, with all processes of its run. This blocks until the helper has ended,
+/// for some seconds if it is stopped, so the drop happens on a thread of the runner.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     child: Child,

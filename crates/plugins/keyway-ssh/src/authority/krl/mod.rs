@@ -4,16 +4,18 @@
 //!
 //! The format has no field for the time until which a revocation is needed. So key ids that are needed until
 //! the same hour share a section, with the hour in its field `reserved`, which OpenSSH ignores. A program that
-//! rewrites the list drops that field; then these key ids are kept for ever.
+//! rewrites the list drops that field; then these key ids are kept for ever. The field `reserved` of the whole list has
+//! the time of the last change if a change before it had a later time.
 
 /// A key revocation list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RevocationList {
     /// The number of the list, which increases with each change.
     version: u64,
-    /// The time of the last change, in seconds since 1970.
+    /// The latest time of a change, in seconds since 1970.
     generated: u64,
     flags: u64,
+    /// The time of the last change, if it is not `generated`, or a text of another program.
     reserved: Vec<u8>,
     comment: Vec<u8>,
     sections: Vec<Section>,
@@ -63,6 +65,8 @@ const CLOCK_MARGIN: u64 = 24 * 3600;
 const PERIOD: u64 = 3600;
 /// The beginning of the field `reserved` of a section; seconds since 1970 follow.
 const UNTIL: &str = "keyway until ";
+/// The beginning of the field `reserved` of a list; seconds since 1970 follow.
+const LAST_CHANGE: &str = "keyway last change ";
 
 impl RevocationList {
     /// The empty list, before its first change.
@@ -162,14 +166,14 @@ impl RevocationList {
         if self.revokes(key_id)? {
             return Ok(false);
         }
-        // If this time is long before the last change, the clock is or was wrong by an unknown amount, so the new
-        // revocation is kept for ever. Clocks of several hosts differ less; their revocations are kept longer by the
-        // difference. Entries are removed only if they had expired at the last change too, so a single wrong time far
-        // in the future removes nothing.
+        // If this time is long before that of an earlier change, the clock is or was wrong by an unknown amount, so the
+        // new revocation is kept for ever. Clocks of several hosts differ less; their revocations are kept longer by
+        // the difference. Entries are removed only if they had expired at the last change too, so a time far in the
+        // future removes nothing unless the change before or after it has one, too.
         let late = self.generated.saturating_sub(now);
         let kept = expiry.saturating_add(late).saturating_add(CLOCK_MARGIN);
         let until = (late <= CLOCK_MARGIN).then(|| end_of_period(kept));
-        let passed = now.min(self.generated);
+        let passed = now.min(self.last_change());
         self.sections.retain(|section| match section {
             Section::Certificates(certificates) => certificates.until().is_none_or(|until| until > passed),
             Section::Other { .. } => true,
@@ -192,8 +196,27 @@ impl RevocationList {
             self.sections.push(Section::Certificates(certificates));
         }
         self.version = self.version.saturating_add(1);
-        self.generated = self.generated.max(now);
+        self.set_last_change(now);
         Ok(true)
+    }
+
+    /// Returns the time of the last change, or the beginning of 1970 if it is not known, because another program uses
+    /// the field. Then no entry is removed.
+    fn last_change(&self) -> u64 {
+        if self.reserved.is_empty() {
+            return self.generated;
+        }
+        let time =
+            str::from_utf8(&self.reserved).ok().and_then(|text| text.strip_prefix(LAST_CHANGE)?.parse().ok());
+        time.unwrap_or_default()
+    }
+
+    fn set_last_change(&mut self, now: u64) {
+        self.generated = self.generated.max(now);
+        if self.reserved.is_empty() || self.reserved.starts_with(LAST_CHANGE.as_bytes()) {
+            let is_latest = now == self.generated;
+            self.reserved = if is_latest { Vec::new() } else { format!("{LAST_CHANGE}{now}").into_bytes() };
+        }
     }
 
     fn of_any_authority(&self) -> impl Iterator<Item = &Certificates> {

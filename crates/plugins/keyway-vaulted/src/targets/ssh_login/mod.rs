@@ -1,8 +1,8 @@
 //! Checks private keys by a login with the system's `ssh`.
 
 mod address;
-mod key_file;
 mod log;
+mod login_folder;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_credentials::{Candidate, CredentialError, Probed, Prober, TargetCredential};
-use keyway_process::{Environment, Input, Limits, Program, RunError, Runner};
+use keyway_process::{Environment, Limits, Program, RunError, Runner};
 
 pub use address::SshAddress;
-use key_file::KeyFile;
+use login_folder::LoginFolder;
 
 use super::key_text::without_passphrase;
 
@@ -35,13 +35,15 @@ type Addresses = dyn Fn(&Candidate) -> Option<SshAddress> + Send + Sync;
 /// it is, so a rotation during that time ends as diverged. Only a server that checks the account by PAM, after it has
 /// accepted the key, makes the login an error.
 ///
-/// `ssh` gets the key as a file of mode 0600 in a folder of mode 0700, without its passphrase. The file and the folder
-/// are removed when `ssh` has ended, or the future is dropped; if the process of the host is killed, they stay, so
-/// [choose](Self::with_temporary_folder) a folder that is not on a disk. `ssh` reads no configuration, asks no agent,
-/// offers no other key, and accepts only the keys of hosts that the file of known hosts lists, under the host names of
-/// the addresses.
+/// `ssh` gets the key without its passphrase, on Linux as a file in memory that has no name, which needs `/proc`. On
+/// other systems it is a file of mode 0600 in a folder of mode 0700; if the process of the host is killed, it stays, so
+/// [choose](Self::with_temporary_folder) a folder that is not on a disk. The log of `ssh` is in such a folder on every
+/// system. The folder is removed when `ssh` has ended, or the future is dropped.
 ///
-/// A check blocks its thread while it decrypts a key and writes the file.
+/// `ssh` reads no configuration, asks no agent, offers no other key, and accepts only the keys of hosts that the file
+/// of known hosts lists, under the host names of the addresses.
+///
+/// A check blocks its thread while it decrypts a key and creates the folder.
 pub struct SshLoginProber {
     known_hosts: PathBuf,
     temporary_folder: PathBuf,
@@ -93,7 +95,8 @@ impl SshLoginProber {
         self
     }
 
-    /// Sets the folder in which the file of a key is created. The default is the system's temporary folder.
+    /// Sets the folder for the logs of `ssh`, and for keys on other systems than Linux. The default is the system's
+    /// temporary folder.
     ///
     /// # Errors
     /// [`ProberSettingError`].
@@ -102,7 +105,7 @@ impl SshLoginProber {
         Ok(self)
     }
 
-    fn runner(&self, address: &SshAddress, key: &KeyFile) -> Result<Runner, RunError> {
+    fn runner(&self, address: &SshAddress, log: &Path, key: &Path) -> Result<Runner, RunError> {
         let text = |path: &Path| path.display().to_string();
         // The command runs on this machine, not at the target. It kills `ssh`, which would otherwise wait for the end
         // of the connection.
@@ -125,7 +128,7 @@ impl SshLoginProber {
             &local_command,
         ];
         let mut program = Program::new("ssh")?;
-        let (log, key) = (text(&key.log()), text(&key.path()));
+        let (log, key) = (text(log), text(key));
         for argument in ["-F", "none", "-N", "-T", "-E", &log, "-i", &key, "-l", &address.user] {
             program = program.argument(argument);
         }
@@ -161,13 +164,14 @@ impl Prober for SshLoginProber {
             CredentialError::not_ready("the target", "the host has no address for this account")
         })?;
         address.check()?;
-        let key = KeyFile::create(&self.temporary_folder, &without_passphrase(key)?)?;
-        let runner = self.runner(&address, &key).map_err(not_run)?;
-        let finished = runner.run(Input::Standard(Vec::new().into())).await.map_err(not_run)?;
+        let folder = LoginFolder::create(&self.temporary_folder)?;
+        let (key, input) = folder.hand_over(&without_passphrase(key)?)?;
+        let runner = self.runner(&address, &folder.log(), &key).map_err(not_run)?;
+        let finished = runner.run(input).await.map_err(not_run)?;
         if finished.output.trim_ascii() == OPENED.as_bytes() {
             return Ok(Probed::Opens);
         }
-        let log = key.read_log(MAX_LOG_BYTES)?;
+        let log = folder.read_log(MAX_LOG_BYTES)?;
         log::judge(&log).ok_or_else(|| CredentialError::Unavailable {
             what: "the target of a login with ssh",
             retry_after: None,
