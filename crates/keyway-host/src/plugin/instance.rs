@@ -189,13 +189,13 @@ impl<M: Factory> Guard<M> {
         F: Future<Output = Result<T, M::Error>> + Send + 'static,
     {
         let ((instance, notes_panic), deadline) = (self.instance(operation)?, self.deadline);
-        let work = async move {
+        let work = || async move {
             let _notes_panic = notes_panic;
             // Constructing the future runs plugin code, too.
             work(instance).await
         };
         if self.calls.watch.runs_inline(self.isolation, pace) {
-            let future = pin!(Some(work));
+            let future = pin!(Some(work()));
             let mut contained = pin!(Contained::new(future));
             let mut poll = |begun, context: &mut Context<'_>| {
                 self.calls.watch.poll_inline(operation, begun, || contained.as_mut().poll(context))
@@ -214,7 +214,7 @@ impl<M: Factory> Guard<M> {
                 Err(_) => Err(CallError::DeadlineExceeded { operation, deadline }.into()),
             };
         }
-        let mut running = self.start(operation, deadline, pace, work)?;
+        let mut running = self.start(operation, deadline, pace, work())?;
         let mut rest = deadline;
         loop {
             match timeout(rest, running.answer()).await {

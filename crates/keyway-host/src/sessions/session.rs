@@ -419,9 +419,9 @@ impl Inner {
         what: impl Fn(&RunningVault, Vec<CheckOut>) -> What + Sync,
     ) -> Result<Settled, SessionsError> {
         let (has_ended, what) = (progress.has_ended, &what);
-        let parts = progress.parts.values_mut().filter(|part| !part.has_ended);
+        let parts: Vec<_> = progress.parts.values_mut().filter(|part| !part.has_ended).collect();
         // A store that hangs must not delay what the others are told.
-        let told = together(parts.map(|part| async move {
+        let told = together(parts, |part| async move {
             let vault = self.sessions.vault(&part.at.store)?;
             let what = what(&vault, part.read.clone());
             let takes_read = !matches!(what, What::AuthenticationFailed);
@@ -436,7 +436,7 @@ impl Inner {
                 Err(SessionsError::Refused(TransitionError::NoSession)) => Ok(Vec::new()),
                 Err(error) => Err(error),
             }
-        }))
+        })
         .await;
         let failures: Result<Vec<_>, _> = told.into_iter().collect();
         Ok(Settled { failures: failures?.into_iter().flatten().collect() })
