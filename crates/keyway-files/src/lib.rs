@@ -63,13 +63,15 @@
 //!
 //! Some file systems cannot give a folder a name without replacing another folder (NFS), and some cannot do so for a
 //! file either (those of FUSE without second names). There the lock or the folder has its name first. If a process that
-//! may give files away is killed in between, or fails, the lock or the folder stays with the user of that process, and
-//! the owner of the folder cannot use it. Remove it, or give it to the owner (H347).
+//! may give files away is killed in between, the lock or the folder stays with the user of that process, and the owner
+//! of the folder cannot use it. So does a lock that the process failed to give away. Remove it, or give it to the owner
+//! (H347).
 //!
 //! A process that is not root cannot give files to groups that it is not in. If the group cannot be kept, the file is
 //! written without the permissions of the group. All other users then keep only those permissions that the group had
 //! too. A process that cannot give a new file to the owner of the folder either stays the owner of the file, or fails:
-//! [`Rights`] says which. A file that keeps its mode and its group keeps its access-control list, too (Linux).
+//! [`Rights`] says which. A file that keeps its mode and its group keeps its access-control list, too (Linux). If the
+//! list cannot be kept, only the owner keeps rights.
 //!
 //! # Private files
 //!

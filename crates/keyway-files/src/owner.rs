@@ -47,22 +47,23 @@ mod unix {
         let mut mode = give_to(new, &like, mode, must_be_owner)?;
         if let (Rights::Kept { .. }, Some(_)) = (rights, replaced)
             && let Some(old) = folder.open_file(name, Use::Read).map_err(io::Error::other)?
-            && keep_access_list(&old, new).is_err()
+            && !keep_access_list(&old, new).unwrap_or(false)
         {
-            // Without rights of the group, a list that is left gives no rights either.
-            mode = without_group(mode);
+            // A lost list may have denied rights that all other users have. If it is left on the new file, it gives no
+            // rights without those of the group.
+            mode &= 0o5700;
         }
         set_mode(new, mode)
     }
 
     /// Gives a new file the access-control list of the file that it replaces. If that has none, takes away a list that
-    /// comes from the folder.
+    /// comes from the folder. Returns false if there was a list, and it is lost.
     ///
     /// With a list, the mode shows the mask of the list as the rights of the group. Without the list, the group would
     /// get these rights. If the group cannot be kept, its rights in the list would be those of another group, so the
     /// list is not kept.
     #[cfg(target_os = "linux")]
-    fn keep_access_list(old: &File, new: &File) -> io::Result<()> {
+    fn keep_access_list(old: &File, new: &File) -> io::Result<bool> {
         use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr};
         use rustix::io::Errno;
 
@@ -70,24 +71,26 @@ mod unix {
         /// The longest attribute on Linux.
         const MAX_BYTES: usize = 64 * 1024;
         let mut list = vec![0; MAX_BYTES];
-        let kept = match fgetxattr(old, NAME, &mut list[..]) {
-            Ok(length) if old.metadata()?.gid() == new.metadata()?.gid() => {
-                fsetxattr(new, NAME, &list[..length], XattrFlags::empty())
-            }
-            Ok(_) | Err(Errno::NODATA) => fremovexattr(new, NAME),
-            Err(error) => Err(error),
-        };
-        match kept {
+        let without_list = || match fremovexattr(new, NAME) {
             Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
-            kept => Ok(kept?),
+            removed => removed,
+        };
+        match fgetxattr(old, NAME, &mut list[..]) {
+            Ok(length) if old.metadata()?.gid() == new.metadata()?.gid() => {
+                fsetxattr(new, NAME, &list[..length], XattrFlags::empty())?;
+                Ok(true)
+            }
+            Ok(_) => Ok(without_list().map(|()| false)?),
+            Err(Errno::NODATA | Errno::NOTSUP) => Ok(without_list().map(|()| true)?),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// Does nothing, because other systems keep their lists elsewhere.
     #[cfg(not(target_os = "linux"))]
     #[allow(clippy::unnecessary_wraps)] // As on Linux.
-    fn keep_access_list(_: &File, _: &File) -> io::Result<()> {
-        Ok(())
+    fn keep_access_list(_: &File, _: &File) -> io::Result<bool> {
+        Ok(true)
     }
 
     /// Gives a new lock file to the owner of its folder. A group that may write in the folder may also lock, because it
@@ -170,6 +173,50 @@ mod unix {
             ] {
                 assert_eq!(without_group(before), after, "{before:o}");
             }
+        }
+
+        /// Tests a list whose group cannot be kept. The list denied rights that its mode shows.
+        #[cfg(target_os = "linux")]
+        #[test]
+        fn a_list_that_is_lost_leaves_rights_to_the_owner_only() {
+            use rustix::fs::{XattrFlags, fgetxattr, fsetxattr};
+            use std::io::Write as _;
+
+            const NAME: &str = "system.posix_acl_access";
+            // The owner, a user without rights, the group without rights, the mask, and all others.
+            let entries = [
+                (1_u16, 6_u16, u32::MAX),
+                (2, 0, 54321),
+                (4, 0, u32::MAX),
+                (16, 4, u32::MAX),
+                (32, 4, u32::MAX),
+            ];
+            let entries = entries.iter().flat_map(|(tag, rights, id)| {
+                [&tag.to_le_bytes()[..], &rights.to_le_bytes(), &id.to_le_bytes()].concat()
+            });
+            let list: Vec<u8> = 2_u32.to_le_bytes().into_iter().chain(entries).collect();
+            let directory = tempfile::tempdir().unwrap();
+            let (path, new_path) = (directory.path().join("f"), directory.path().join("new"));
+            let (old, new) = (File::create(&path).unwrap(), File::create(&new_path).unwrap());
+            if fchown(&new, None, Some(54321)).is_err()
+                || fsetxattr(&old, NAME, &list, XattrFlags::empty()).is_err()
+            {
+                // Reports the skip to `cargo xtask test`.
+                if let Some(report) = std::env::var_os("KEYWAY_SKIP_REPORT") {
+                    let mut report = File::options().create(true).append(true).open(report).unwrap();
+                    report.write_all(b"root\tlists of other groups\tonly root gives files away\n").unwrap();
+                }
+                return;
+            }
+            assert_eq!(old.metadata().unwrap().mode() & 0o777, 0o644, "the mask, not the group");
+            assert!(!keep_access_list(&old, &new).unwrap());
+            assert!(fgetxattr(&new, NAME, &mut [0; 256][..]).is_err());
+            let folder = Folder::open(directory.path()).unwrap();
+            let replaced = old.metadata().unwrap();
+            fchown(&old, None, Some(54322)).unwrap();
+            give_file(&new, "f".as_ref(), Some(&replaced), &folder, Rights::Kept { new_mode: 0o644 })
+                .unwrap();
+            assert_eq!(new.metadata().unwrap().mode() & 0o777, 0o600);
         }
     }
 }

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 use toml_parser::decoder::ScalarKind;
 
-use crate::scalars::{DEEPEST, Malformed, blanked, scalar};
+use crate::scalars::{DEEPEST, Malformed, blanked, reason_of, scalar};
 
 /// The fault of a document, and its place. It holds names of the document, and no value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +48,7 @@ pub fn read(text: &str) -> Result<Json, Unreadable> {
     let root = DeTable::parse(blank).map_err(|error| {
         let at = error.span().unwrap_or_default();
         // The fault is one of names, because all values were checked.
-        reader.unreadable(&at, blank.get(at.clone()), error.message().to_owned())
+        reader.unreadable(&at, blank.get(at.clone()), reason_of(&error))
     })?;
     reader.entries(root.into_inner(), 0).map(Json::Object)
 }
@@ -133,6 +133,7 @@ mod tests {
             ("a = [\n1,\n9223372036854775808]", "line 3, `a`: an integer of more than 64 bits"),
             ("a.b = 12:00:00", "line 1, `b`: a date or time without quotes"),
             ("a = 1\na = 2", "line 2, `a`: duplicate key"),
+            ("a = 'x'\na.b = 1", "line 2, `a`: cannot extend a value with a dotted key"),
             ("\n= 2", "line 2: "),
             ("a = 1\n\"n\u{7}\" = x", "line 2"),
         ] {

@@ -58,6 +58,12 @@ pub fn blanked(text: &str) -> Result<Blanked, Malformed> {
     }
 }
 
+/// Returns the fault that the TOML reader found in a blanked document. All values are integers there, so a type in its
+/// message means nothing.
+pub fn reason_of(error: &toml::de::Error) -> String {
+    error.message().replace("value of type integer", "a value")
+}
+
 /// Reads the value at `at`, which is neither a table nor an array. Returns its type and its text without quotes,
 /// escapes, underscores and the prefix of a radix.
 ///

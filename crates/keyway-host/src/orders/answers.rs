@@ -147,7 +147,10 @@ fn accepted(limits: &Limits, mut told: OrderState, action: Action, answered: &An
     let cancels_again = action == Action::Check && told.unknown == Some(Action::Cancel);
     let (usual, failures) = if cancels_again { (Action::Cancel, told.failures) } else { (Action::Check, 0) };
     let next = OrderState { failures, is_placed: true, unknown: None, displaced: None, ..told };
-    let action = answered.retry_method.map_or(usual, |method| of_method(&next, method));
+    let action = match answered.retry_method {
+        Some(method) if method != RetryMethod::Check => of_method(&next, method),
+        _ => usual,
+    };
     next.waiting(now, Scheduled { action, at: now.plus(delay) })
 }
 
@@ -246,6 +249,11 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
     if !is_wanted {
         return next;
     }
+    let is_own = matches!(answered.revoking, Some(Revoking::Own { .. }));
+    if is_own && answered.answer == Answer::Unsupported && !answered.setup.can.revokes {
+        // The wish was stored while the capabilities were unknown. The order stays as it was, as if it were refused.
+        return OrderState { revocation: None, ..next }.living_on(now);
+    }
     let is_final = matches!(answered.answer, Answer::Unsupported | Answer::Broken);
     // The call counted as a failure when it began.
     match next_try(limits, next.failures, answered.again).filter(|_| !is_final) {
@@ -267,20 +275,21 @@ fn withdrawn(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderS
     };
     let Again { now, retry_after, .. } = answered.again;
     let works_on_it = matches!(answered.answer, Answer::WaitingForCa | Answer::ClientDataIssue);
+    let did_nothing = matches!(
+        answered.answer,
+        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered | Answer::Panicked
+    );
     let method = match answered.retry_method {
         // An authority that wants to get the order again does not have it.
         Some(RetryMethod::Cancel | RetryMethod::Issue) => Action::Cancel,
-        Some(RetryMethod::Check | RetryMethod::Modify) => Action::Check,
-        None if works_on_it => Action::Check,
-        None => action,
+        _ if works_on_it => Action::Check,
+        _ if did_nothing => action,
+        // The authority does not have the order yet, so it has no cancellation to check either.
+        _ => Action::Cancel,
     };
     let has_it = works_on_it && answered.retry_method != Some(RetryMethod::Issue);
     let unknown = state.unknown.filter(|_| !has_it);
-    let goes_on = match answered.answer {
-        Answer::CaUnavailable | Answer::Unavailable | Answer::Unanswered | Answer::Panicked => true,
-        Answer::Canceled => false,
-        _ => works_on_it || unknown.is_some(),
-    };
+    let goes_on = did_nothing || (answered.answer != Answer::Canceled && (works_on_it || unknown.is_some()));
     let plugin_meta = answered.plugin_meta.clone();
     if !goes_on {
         return OrderState { plugin_meta, ..state.clone().withdrawn() };

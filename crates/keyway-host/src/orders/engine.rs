@@ -275,7 +275,8 @@ impl Orders {
     /// [`OrderState::revocation`](super::OrderState::revocation) tells whether the authority has revoked the
     /// certificate, and the log of issued certificates has the time.
     /// Revoking a revoked certificate succeeds. A repeated call after a failure starts the retries anew (decision B18).
-    /// While the connection is not open, the host does not know whether the authority revokes, and stores the wish.
+    /// While the connection is not open, the host does not know whether the authority revokes, and stores the wish. If
+    /// the authority does not, the order stays as it was.
     ///
     /// # Errors
     /// [`TransitionError::NoCertificate`], [`TransitionError::NotRevocable`], [`TransitionError::NoOrder`];

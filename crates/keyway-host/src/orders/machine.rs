@@ -442,7 +442,8 @@ fn decide(
     let unknown = state.unknown.filter(|action| match decision {
         // Without an order, no call on it had an effect.
         Decision::NotPlaced => false,
-        Decision::Placed => *action != Action::Issue,
+        // The check that follows does not tell whether the authority got an update, which is sent again.
+        Decision::Placed => *action == Action::Cancel,
         Decision::GiveUp => true,
     });
     let state = OrderState { is_placed, unknown, ..state.clone() };

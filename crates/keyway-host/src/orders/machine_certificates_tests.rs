@@ -91,6 +91,18 @@ fn a_late_certificate_is_revoked_even_if_the_own_one_cannot_be() {
 }
 
 #[test]
+fn a_revocation_that_the_authority_turns_out_not_to_offer_leaves_the_order_as_it_was() {
+    let renewal = Some(Renewing { due: at(90_000), next: at(90_000), id: None });
+    let scheduled = Some(Scheduled { action: Action::Renew, at: at(90_000) });
+    let certificate = Some(certificate("c"));
+    let ready = OrderState { certificate, renewal, scheduled, ..state(Phase::Finished(End::Generated)) };
+    let closed = Event::Revoke { now: at(2_000), reason: RevocationReason::KeyCompromise, can: None };
+    let asked = next(&next(&ready, Standing::Free, closed), Standing::Free, woken(2_000));
+    let after = next(&asked, Standing::Ours, reply_to(&asked, Answer::Unsupported, can()));
+    assert_eq!(after, ready);
+}
+
+#[test]
 fn a_deleted_order_goes_when_its_late_certificate_cannot_be_revoked() {
     let deleted = next(&with_late(), Standing::Free, deleted());
     let asked = next(&deleted, Standing::Free, woken(2_000));

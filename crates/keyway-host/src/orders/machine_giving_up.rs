@@ -31,6 +31,13 @@ fn tried(order: &OrderState, answer: Answer) -> OrderState {
     next(&asked, Standing::Ours, reply(answer, able()))
 }
 
+/// Returns an answer that names the next call.
+fn asking_for(method: Option<RetryMethod>, answer: Answer) -> Event {
+    let Event::Answered(mut answered) = reply(answer, able()) else { unreachable!() };
+    answered.retry_method = method;
+    Event::Answered(answered)
+}
+
 /// Returns orders that failed while it was unknown whether the call that places them had arrived.
 fn given_up_while_underway() -> [OrderState; 4] {
     let unsure = |phase, action: Option<Action>| {
@@ -129,9 +136,8 @@ fn an_authority_chooses_how_it_is_asked_again_about_a_failed_order() {
         // It does not have the order, which is not placed again.
         (RetryMethod::Issue, Action::Cancel),
     ] {
-        let Event::Answered(mut answered) = reply(Answer::WaitingForCa, able()) else { unreachable!() };
-        answered.retry_method = Some(method);
-        assert_eq!(action(&next(&asked, Standing::Ours, Event::Answered(answered))), Some(expected));
+        let waits = next(&asked, Standing::Ours, asking_for(Some(method), Answer::WaitingForCa));
+        assert_eq!(action(&waits), Some(expected));
     }
 }
 
@@ -186,8 +192,46 @@ fn a_check_without_an_answer_does_not_tell_whether_the_order_arrived() {
 fn a_check_does_not_tell_whether_a_cancellation_arrived() {
     let (unknown, cancel) = (Some(Action::Cancel), Cancel::Told);
     let checking = OrderState { unknown, cancel, failures: 1, ..state(Phase::Asking(Action::Check)) };
-    let waits = next(&checking, Standing::Ours, reply(Answer::WaitingForCa, able()));
-    assert_eq!((action(&waits), waits.failures), (Some(Action::Cancel), 1));
+    for method in [None, Some(RetryMethod::Check)] {
+        let waits = next(&checking, Standing::Ours, asking_for(method, Answer::WaitingForCa));
+        assert_eq!((action(&waits), waits.failures), (Some(Action::Cancel), 1));
+    }
+}
+
+/// A call of the plugin that had no effect did not cancel the order, whatever the plugin wants to be asked next.
+#[test]
+fn an_order_that_was_not_canceled_is_not_checked_instead() {
+    let asked = next(&given_up(), Standing::Free, woken(2_000));
+    for method in [RetryMethod::Check, RetryMethod::Modify] {
+        let unreached = next(&asked, Standing::Ours, asking_for(Some(method), Answer::CaUnavailable));
+        assert_eq!(action(&unreached), Some(Action::Cancel));
+    }
+    let checking = Some(Scheduled { action: Action::Check, at: at(2_000) });
+    let underway = OrderState { unknown: Some(Action::Issue), scheduled: checking, ..given_up() };
+    assert_eq!(
+        action(&tried(&underway, Answer::InvalidOperation)),
+        Some(Action::Cancel),
+        "it may arrive later"
+    );
+}
+
+#[test]
+fn an_update_whose_outcome_is_unknown_is_sent_again_after_a_decision() {
+    let able = able().modifies(true);
+    let asking = OrderState { changing: Some(meta("{\"new\":1}")), ..state(Phase::Asking(Action::Modify)) };
+    for undecided in [
+        next(&asking, Standing::Ours, reply(Answer::Unanswered, able)),
+        next(&asking, Standing::Free, Event::Wake { now: at(2_000), setup: setup(able), deadline: None }),
+    ] {
+        assert_eq!(undecided.phase, Phase::Undecided);
+        let placed = Event::Decide { now: at(3_000), decision: Decision::Placed, can: Some(able) };
+        let mut order = next(&undecided, Standing::Free, placed);
+        if action(&order) == Some(Action::Check) {
+            order = next(&order, Standing::Free, woken(3_000));
+            order = next(&order, Standing::Ours, reply(Answer::WaitingForCa, able));
+        }
+        assert_eq!((action(&order), order.metadata.as_str()), (Some(Action::Modify), "{}"));
+    }
 }
 
 #[test]

@@ -43,6 +43,9 @@ pub struct Runner {
 impl Runner {
     /// The time after which an idle thread ends.
     const IDLE: Duration = Duration::from_secs(10);
+    /// The time for which a drop waits until its helpers have ended.
+    #[cfg(target_os = "linux")]
+    const ENDING: Duration = Duration::from_millis(50);
 
     /// Makes a runner. Does no I/O, and starts no thread before the first run.
     pub fn new(program: Program, environment: Environment, limits: Limits, parallel: NonZeroUsize) -> Self {
@@ -133,12 +136,18 @@ impl Runner {
 
 #[cfg(target_os = "linux")]
 impl Drop for Runner {
-    /// Lets a thread of the runner wait for the end of the helpers, because a stopped one takes seconds.
+    /// Lets a thread of the runner end the helpers, because a stopped one takes seconds. Waits for it for a short time: a
+    /// process that ends at once would leave the cgroups of the helpers behind.
     fn drop(&mut self) {
         let Some(supervisors) = self.launch.supervisors.take().filter(|all| all.has_idle()) else { return };
         // Without a thread, the helpers are ended on this one.
         if let Ok(worker) = self.workers.reserve() {
-            let _ = worker.start(Box::new(move |_| drop(supervisors)));
+            let (sender, ended) = std::sync::mpsc::channel();
+            let _ = worker.start(Box::new(move |_| {
+                drop(supervisors);
+                let _ = sender.send(());
+            }));
+            let _ = ended.recv_timeout(Self::ENDING);
         }
     }
 }

@@ -36,8 +36,7 @@ pub fn parse(text: &str) -> Result<Document, UnreadableText> {
     // Whole values and comments were replaced by ASCII characters, so the document is still UTF-8.
     let blanked = std::str::from_utf8(&blanked.text).unwrap_or_default();
     let root = DeTable::parse(blanked).map_err(|error| {
-        // All values are integers here, so the type in the message means nothing.
-        let reason = error.message().replace("value of type integer", "a value");
+        let reason = keyway_toml::reason_of(&error);
         or_fault(reader.problem(error.span().unwrap_or(0..0), Problem::Toml { reason }))
     })?;
     let end = root.span();

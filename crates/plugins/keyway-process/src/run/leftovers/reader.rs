@@ -43,7 +43,7 @@ const READS: usize = 8;
 
 /// Looks for a mark in the environment of a process.
 pub(super) fn look(pid: i32, mark: &RunMark) -> Look {
-    let mut before = None;
+    let (mut first, mut is_same) = (None, true);
     for _ in 0..READS {
         let file = match File::open(format!("/proc/{pid}/environ")) {
             Ok(file) => file,
@@ -60,14 +60,16 @@ pub(super) fn look(pid: i32, mark: &RunMark) -> Look {
         if status.is_loading() {
             return Look::Undecided;
         }
-        // Another program has its environment at another address. At the same address, no further read returns more.
-        let is_whole = environ.len() as u64 == status.environment_length().min(MOST_READ);
-        if read.is_err() || is_whole || before == Some(status.environment) {
+        if read.is_err() || environ.len() as u64 == status.environment_length().min(MOST_READ) {
             return Look::Another;
         }
-        before = Some(status.environment);
+        let seen = (status.environment, environ.len());
+        is_same &= *first.get_or_insert(seen) == seen;
     }
-    Look::Undecided
+    // Another program has its environment at another address, unless the system does not choose addresses at random.
+    // It is hardly ever cut off at the same place each time. So no part of an environment that never changes is missing
+    // because of another program: it cannot be read.
+    if is_same { Look::Another } else { Look::Undecided }
 }
 
 /// A thread that checks processes, and is given up if a check takes too long.
