@@ -19,6 +19,17 @@ const CANCELED: &str = "canceled";
 
 /// The field with the number of calls whose clean-up failed.
 const FAILED_CLEANUPS: &str = "failed_cleanups";
+/// The field with the end of an order that has failed, and may have to be cleaned up.
+const END: &str = "end";
+
+/// The end of an order that has failed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct End {
+    /// The message for the client.
+    pub(crate) message: String,
+    /// The detail of the error for the log. `None` if the order ended without an error.
+    pub(crate) error: Option<String>,
+}
 
 /// An authorization whose proof is shown, or will be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +101,16 @@ impl Kept<'_> {
         let count = before.unwrap_or_default().saturating_add(1);
         self.0.set(FAILED_CLEANUPS, count.to_string())?;
         Ok(count)
+    }
+
+    pub(crate) fn end(self) -> Option<End> {
+        serde_json::from_str(self.0.text(END)?.expose()).ok()
+    }
+
+    pub(crate) fn set_end(self, end: &End) -> Result<(), CertificateError> {
+        let text = serde_json::to_string(end);
+        let text = text.map_err(|error| CertificateError::system("write down the end of an order", error))?;
+        Ok(self.0.set(END, text)?)
     }
 
     pub(crate) fn proofs(self) -> Vec<ShownProof> {

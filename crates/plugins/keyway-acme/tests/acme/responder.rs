@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use keyway_acme::Acme;
+use keyway_certificates::core::{Effect, PluginError as _};
 use keyway_certificates::{CertificateAuthority as _, CertificateError, CertificateStatus, OrderOutcome};
 use pollster::block_on;
 
@@ -113,4 +114,22 @@ fn a_proof_that_the_responder_lost_is_shown_again() {
     }
     certified(&desk.open(), &order);
     assert_eq!(desk.server.proofs(), []);
+}
+
+#[test]
+fn an_order_that_has_failed_is_cleaned_up_in_several_calls_and_not_proved_again() {
+    let desk = desk();
+    let order = order("failed");
+    desk.server.set(|settings| settings.broken = Some("put".into()));
+    slows(&desk, "remove");
+    goes_on(&timed(desk.open().issue(&order.order)));
+    let asked = desk.server.count("authorization");
+    // A handle that is opened again knows only the plugin's data in the order.
+    let mut outcomes = (0..20).map(|_| block_on(desk.open().check(&order.order)));
+    let ended = outcomes.find(|outcome| !matches!(outcome, Ok(OrderOutcome::WaitingForCa(_))));
+    let error = ended.expect("the order ends").unwrap_err();
+    assert!(error.detail().contains("its place for proofs is gone"), "{error:?}");
+    assert_eq!((error.effect(), desk.server.count("authorization")), (Effect::None, asked));
+    let left = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
+    assert_eq!(left.entries.len(), 1, "only the account");
 }
