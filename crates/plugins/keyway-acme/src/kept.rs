@@ -19,6 +19,8 @@ const CANCELED: &str = "canceled";
 
 /// The field with the number of calls whose clean-up failed.
 const FAILED_CLEANUPS: &str = "failed_cleanups";
+/// The field with the number of refused reads of the order in a row.
+const REFUSED_READS: &str = "refused_reads";
 /// The field with the end of an order that has failed, and may have to be cleaned up.
 const END: &str = "end";
 
@@ -97,9 +99,22 @@ impl Kept<'_> {
 
     /// Counts a call whose clean-up failed. Returns the number of these calls.
     pub(crate) fn count_failed_cleanup(self) -> Result<u32, CertificateError> {
-        let before = self.0.text(FAILED_CLEANUPS).and_then(|text| text.expose().parse::<u32>().ok());
+        self.count(FAILED_CLEANUPS)
+    }
+
+    /// Counts a refused read of the order. Returns the number of these reads in a row.
+    pub(crate) fn count_refused_read(self) -> Result<u32, CertificateError> {
+        self.count(REFUSED_READS)
+    }
+
+    pub(crate) fn forget_refused_reads(self) {
+        self.0.remove(REFUSED_READS);
+    }
+
+    fn count(self, field: &str) -> Result<u32, CertificateError> {
+        let before = self.0.text(field).and_then(|text| text.expose().parse::<u32>().ok());
         let count = before.unwrap_or_default().saturating_add(1);
-        self.0.set(FAILED_CLEANUPS, count.to_string())?;
+        self.0.set(field, count.to_string())?;
         Ok(count)
     }
 

@@ -15,7 +15,7 @@ use crate::acme::Acme;
 use crate::certificate;
 use crate::client::document;
 use crate::documents::{Authorization, OrderState, OrderStatus};
-use crate::failure::Failure;
+use crate::failure::{Failure, MAX_REFUSED_READS};
 use crate::kept::{End, Kept};
 use crate::order_request::{AcmeRequest, Readiness, read};
 use crate::placement::Seen;
@@ -46,7 +46,8 @@ impl Acme {
         url: String,
         until: Instant,
     ) -> Result<OrderOutcome, CertificateError> {
-        if let Some(end) = Kept(&order.plugin_meta).end() {
+        let kept = Kept(&order.plugin_meta);
+        if let Some(end) = kept.end() {
             let ended = OrderOutcome::InvalidOperation(end.message.as_str().into());
             let settled = self.settled(order, &url, ended, until).await?;
             return match end.error {
@@ -57,7 +58,15 @@ impl Acme {
             };
         }
         match self.seen(url.clone(), until).await {
-            Ok(seen) => self.gone_on(order, seen, until).await,
+            Ok(seen) => {
+                kept.forget_refused_reads();
+                self.gone_on(order, seen, until).await
+            }
+            Err(Failure::Unread(problem)) => {
+                let is_gone = kept.count_refused_read()? >= MAX_REFUSED_READS;
+                let failure = if is_gone { Failure::Problem(problem) } else { Failure::Unread(problem) };
+                self.failed(order, &url, failure, until).await
+            }
             Err(failure) => self.failed(order, &url, failure, until).await,
         }
     }
