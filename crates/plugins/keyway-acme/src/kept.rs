@@ -42,6 +42,9 @@ pub(crate) struct ShownProof {
     /// The thumbprint of the account key that the proof was made with.
     #[serde(default)]
     pub(crate) key: String,
+    /// True if the responder was told to show the proof.
+    #[serde(default)]
+    pub(crate) is_shown: bool,
     /// True if the responder said that the proof can be seen.
     #[serde(default)]
     pub(crate) is_visible: bool,

@@ -219,7 +219,7 @@ mod tests {
         ) {
             let inherited = |(authorization, name, value)| ShownProof {
                 authorization, proof: Some((Proof::Txt { name, value }, "challenge".into())),
-                key: "thumbprint".into(), is_visible: true, is_announced: true,
+                key: "thumbprint".into(), is_shown: true, is_visible: true, is_announced: true,
             };
             let inherited = names.into_iter().map(inherited).collect();
             let order = OpenOrder { id, url, authorizations, inherited };

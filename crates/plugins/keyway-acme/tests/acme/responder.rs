@@ -133,3 +133,22 @@ fn an_order_that_has_failed_is_cleaned_up_in_several_calls_and_not_proved_again(
     let left = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
     assert_eq!(left.entries.len(), 1, "only the account");
 }
+
+#[test]
+fn a_hidden_proof_does_not_delay_the_proofs_that_are_left() {
+    let desk = desk();
+    let order = TestOrder::new("hidden", &["one.example.com", "two.example.com", "three.example.com"]);
+    // Each call has the time for one proof.
+    desk.server.set(|settings| settings.slow = Some(("put".into(), Duration::from_millis(1600))));
+    for shown in 1..=3 {
+        desk.server.set(|settings| settings.hidden_for = Some(Duration::from_secs(60)));
+        let outcome = timed(desk.open().issue(&order.order));
+        assert_eq!(desk.server.proofs().len(), shown);
+        let delay = Duration::from_secs(if shown < 3 { 1 } else { 60 });
+        let asked = outcome.waiting().and_then(|waiting| waiting.retry_after);
+        assert_eq!(asked, Some(delay), "{shown}: {outcome:?}");
+    }
+    desk.server.set(|settings| settings.slow = None);
+    certified(&desk.open(), &order);
+    assert_eq!(desk.server.proofs(), []);
+}
