@@ -40,7 +40,7 @@ impl Acme {
         let key = account.key.thumbprint();
         let is_good = |shown: &ShownProof| shown.is_announced || shown.key == key;
         let good = kept.proofs().into_iter().filter(is_good).map(|shown| shown.authorization).collect();
-        if !self.proofs_removed(order, &good, until).await? {
+        if !self.outdated_removed(order, &good, until).await? {
             return Ok(Some(waiting(CHECKED, Some(CONTINUES))));
         }
         let mut proofs = kept.proofs();
