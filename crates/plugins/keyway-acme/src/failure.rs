@@ -7,6 +7,9 @@ use keyway_certificates::{CertificateError, OrderOutcome, Waiting};
 use crate::account_key::AccountKeyError;
 use crate::problem::{Problem, ProblemKind};
 
+/// The number of refused reads of an order in a row after which the order counts as gone. The host waits between two
+/// reads, so a copy of the server that is behind has caught up long before.
+pub(crate) const MAX_REFUSED_READS: u32 = 10;
 const SERVER: &str = "the ACME server";
 pub(crate) const UNREACHED: &str = "The certificate authority cannot be reached at the moment.";
 
@@ -102,7 +105,9 @@ impl Failure {
     /// Converts the failure to the outcome or the error of a call for an order. `is_placed` tells whether the server
     /// has the order. If so, and a request got no answer or a system of the host is unavailable, the order waits and is
     /// checked again later. If another server answered, or the server did not show an object, the authority is
-    /// unavailable, and the host limits the number of attempts (decisions B7, H305 and H358).
+    /// unavailable, and the host limits the number of attempts, except for a renewal. So the caller counts the refused
+    /// reads of the order itself. After [`MAX_REFUSED_READS`] in a row, it passes a [`Problem`](Self::Problem), which
+    /// ends the order (decisions B7, H305 and H358).
     pub(crate) fn into_outcome(self, is_placed: bool) -> Result<OrderOutcome, CertificateError> {
         let later = |retry_after: Option<Duration>| {
             let waiting = Waiting::new(UNREACHED);

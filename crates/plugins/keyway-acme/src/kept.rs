@@ -19,6 +19,19 @@ const CANCELED: &str = "canceled";
 
 /// The field with the number of calls whose clean-up failed.
 const FAILED_CLEANUPS: &str = "failed_cleanups";
+/// The field with the number of refused reads of the order in a row.
+const REFUSED_READS: &str = "refused_reads";
+/// The field with the end of an order that has failed, and may have to be cleaned up.
+const END: &str = "end";
+
+/// The end of an order that has failed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct End {
+    /// The message for the client.
+    pub(crate) message: String,
+    /// The detail of the error for the log. `None` if the order ended without an error.
+    pub(crate) error: Option<String>,
+}
 
 /// An authorization whose proof is shown, or will be shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +42,9 @@ pub(crate) struct ShownProof {
     /// The thumbprint of the account key that the proof was made with.
     #[serde(default)]
     pub(crate) key: String,
+    /// True if the responder was told to show the proof.
+    #[serde(default)]
+    pub(crate) is_shown: bool,
     /// True if the responder said that the proof can be seen.
     #[serde(default)]
     pub(crate) is_visible: bool,
@@ -86,10 +102,33 @@ impl Kept<'_> {
 
     /// Counts a call whose clean-up failed. Returns the number of these calls.
     pub(crate) fn count_failed_cleanup(self) -> Result<u32, CertificateError> {
-        let before = self.0.text(FAILED_CLEANUPS).and_then(|text| text.expose().parse::<u32>().ok());
+        self.count(FAILED_CLEANUPS)
+    }
+
+    /// Counts a refused read of the order. Returns the number of these reads in a row.
+    pub(crate) fn count_refused_read(self) -> Result<u32, CertificateError> {
+        self.count(REFUSED_READS)
+    }
+
+    pub(crate) fn forget_refused_reads(self) {
+        self.0.remove(REFUSED_READS);
+    }
+
+    fn count(self, field: &str) -> Result<u32, CertificateError> {
+        let before = self.0.text(field).and_then(|text| text.expose().parse::<u32>().ok());
         let count = before.unwrap_or_default().saturating_add(1);
-        self.0.set(FAILED_CLEANUPS, count.to_string())?;
+        self.0.set(field, count.to_string())?;
         Ok(count)
+    }
+
+    pub(crate) fn end(self) -> Option<End> {
+        serde_json::from_str(self.0.text(END)?.expose()).ok()
+    }
+
+    pub(crate) fn set_end(self, end: &End) -> Result<(), CertificateError> {
+        let text = serde_json::to_string(end);
+        let text = text.map_err(|error| CertificateError::system("write down the end of an order", error))?;
+        Ok(self.0.set(END, text)?)
     }
 
     pub(crate) fn proofs(self) -> Vec<ShownProof> {

@@ -173,6 +173,43 @@ impl Acme {
         })
     }
 
+    /// Removes the proofs of an order except those for the authorizations in `good`, because the account has another
+    /// key now. A proof whose authorization another open order uses stays: the order notes it with the inherited ones,
+    /// and removes it at its own end (decision H359).
+    ///
+    /// Returns `false` if the next call has to continue.
+    pub(crate) async fn outdated_removed(
+        &self,
+        order: &CertificateOrder,
+        good: &BTreeSet<String>,
+        until: Instant,
+    ) -> Result<bool, CertificateError> {
+        let kept = Kept(&order.plugin_meta);
+        let mut proofs = kept.proofs();
+        if proofs.iter().all(|shown| good.contains(&shown.authorization)) {
+            return Ok(true);
+        }
+        let others = self.authorizations_of_others(&order.id).await?;
+        let is_shared = |shown: &mut ShownProof| {
+            !good.contains(&shown.authorization) && others.contains(&shown.authorization)
+        };
+        let shared: Vec<_> = proofs.extract_if(.., is_shared).collect();
+        let id = self.order_key(order.id.as_str());
+        if !shared.is_empty()
+            && let Some((mut own, revision)) = self.records.get(&id).await?.map(decoded).transpose()?
+        {
+            let is_new = |shown: &ShownProof| !own.inherited.iter().any(|other| other.proof == shown.proof);
+            let new: Vec<_> = shared.into_iter().filter(is_new).collect();
+            own.inherited.extend(new);
+            let expected = Expectation::Revision(revision);
+            if !self.records.put(&[(&id, &own.encode()?, expected)]).await? {
+                return Ok(false);
+            }
+            kept.set_proofs(&proofs)?;
+        }
+        self.proofs_removed(order, good, until).await
+    }
+
     /// Removes the claim and the record of an order that has ended, and forgets the proofs that are left.
     pub(crate) async fn abandon(&self, order: &CertificateOrder, url: &str) -> Result<(), CertificateError> {
         let (id, claim) = (self.order_key(order.id.as_str()), self.records.key(Kind::Claim, url.as_bytes()));
@@ -219,7 +256,7 @@ mod tests {
         ) {
             let inherited = |(authorization, name, value)| ShownProof {
                 authorization, proof: Some((Proof::Txt { name, value }, "challenge".into())),
-                key: "thumbprint".into(), is_visible: true, is_announced: true,
+                key: "thumbprint".into(), is_shown: true, is_visible: true, is_announced: true,
             };
             let inherited = names.into_iter().map(inherited).collect();
             let order = OpenOrder { id, url, authorizations, inherited };

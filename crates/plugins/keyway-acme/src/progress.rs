@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use keyway_certificates::{CertificateError, CertificateOrder, IssuedCertificate, OrderOutcome, Waiting};
+use keyway_certificates::{
+    CertificateError, CertificateOrder, ClientMessage, IssuedCertificate, OrderOutcome, Waiting,
+};
 use keyway_core::{Effect, PluginError as _};
 use serde_json::json;
 
@@ -13,8 +15,8 @@ use crate::acme::Acme;
 use crate::certificate;
 use crate::client::document;
 use crate::documents::{Authorization, OrderState, OrderStatus};
-use crate::failure::Failure;
-use crate::kept::Kept;
+use crate::failure::{Failure, MAX_REFUSED_READS};
+use crate::kept::{End, Kept};
 use crate::order_request::{AcmeRequest, Readiness, read};
 use crate::placement::Seen;
 use crate::problem::{ProblemDocument, ProblemKind};
@@ -36,15 +38,35 @@ pub(crate) fn waiting(message: &str, retry_after: Option<Duration>) -> OrderOutc
 }
 
 impl Acme {
-    /// Reads a placed order from the server, and continues it.
+    /// Reads a placed order from the server, and continues it. If the order has failed, only continues its clean-up
+    /// (decision H356).
     pub(crate) async fn looked_at(
         &self,
         order: &CertificateOrder,
         url: String,
         until: Instant,
     ) -> Result<OrderOutcome, CertificateError> {
+        let kept = Kept(&order.plugin_meta);
+        if let Some(end) = kept.end() {
+            let ended = OrderOutcome::InvalidOperation(end.message.as_str().into());
+            let settled = self.settled(order, &url, ended, until).await?;
+            return match end.error {
+                Some(detail) if settled.waiting().is_none() => {
+                    Err(CertificateError::refused(end.message, detail))
+                }
+                _ => Ok(settled),
+            };
+        }
         match self.seen(url.clone(), until).await {
-            Ok(seen) => self.gone_on(order, seen, until).await,
+            Ok(seen) => {
+                kept.forget_refused_reads();
+                self.gone_on(order, seen, until).await
+            }
+            Err(Failure::Unread(problem)) => {
+                let is_gone = kept.count_refused_read()? >= MAX_REFUSED_READS;
+                let failure = if is_gone { Failure::Problem(problem) } else { Failure::Unread(problem) };
+                self.failed(order, &url, failure, until).await
+            }
             Err(failure) => self.failed(order, &url, failure, until).await,
         }
     }
@@ -65,6 +87,10 @@ impl Acme {
             Ok(outcome) => self.settled(order, url, outcome, until).await,
             Err(error) if error.effect() == Effect::None => {
                 let ended = OrderOutcome::InvalidOperation(error.client_message().into());
+                let message = ended.message().as_str().to_owned();
+                // The detail may contain a long text of the server, so it is cut like a message.
+                let detail = ClientMessage::new(error.detail()).as_str().to_owned();
+                Kept(&order.plugin_meta).set_end(&End { message, error: Some(detail) })?;
                 let settled = self.settled(order, url, ended, until).await?;
                 if settled.waiting().is_some() { Ok(settled) } else { Err(error) }
             }
@@ -86,9 +112,9 @@ impl Acme {
         }
     }
 
-    /// Cleans up after an order that has ended. If the clean-up fails for now, the order waits for it. A certificate
-    /// also waits if the clean-up fails for another reason, because an operator may repair it, but not for ever
-    /// (decision H357).
+    /// Cleans up after an order that has ended. Notes the end of a failed order first, so that the next call does not
+    /// prove its names again. If the clean-up fails for now, the order waits for it. A certificate also waits if the
+    /// clean-up fails for another reason, because an operator may repair it, but not for ever (decision H357).
     pub(crate) async fn settled(
         &self,
         order: &CertificateOrder,
@@ -99,12 +125,18 @@ impl Acme {
         if outcome.waiting().is_some() {
             return Ok(outcome);
         }
+        let kept = Kept(&order.plugin_meta);
+        if let OrderOutcome::InvalidOperation(message) = &outcome
+            && kept.end().is_none()
+        {
+            kept.set_end(&End { message: message.as_str().to_owned(), error: None })?;
+        }
         let is_made = matches!(outcome, OrderOutcome::Generated(_));
         match (self.release(order, url, is_made, until).await, outcome) {
             (Ok(true), outcome) => Ok(outcome),
             (Ok(false), _) => Ok(waiting(CLEANED_UP, Some(CONTINUES))),
             (Err(error), OrderOutcome::Generated(issued)) => {
-                let failed = Kept(&order.plugin_meta).count_failed_cleanup().unwrap_or(MAX_CLEANUPS);
+                let failed = kept.count_failed_cleanup().unwrap_or(MAX_CLEANUPS);
                 if failed < MAX_CLEANUPS {
                     let named = match error {
                         CertificateError::Unavailable { retry_after, .. } => retry_after,

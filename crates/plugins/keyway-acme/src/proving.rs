@@ -40,7 +40,7 @@ impl Acme {
         let key = account.key.thumbprint();
         let is_good = |shown: &ShownProof| shown.is_announced || shown.key == key;
         let good = kept.proofs().into_iter().filter(is_good).map(|shown| shown.authorization).collect();
-        if !self.proofs_removed(order, &good, until).await? {
+        if !self.outdated_removed(order, &good, until).await? {
             return Ok(Some(waiting(CHECKED, Some(CONTINUES))));
         }
         let mut proofs = kept.proofs();
@@ -90,6 +90,7 @@ impl Acme {
                     authorization,
                     proof: None,
                     key: String::new(),
+                    is_shown: true,
                     is_visible: true,
                     is_announced: true,
                 }));
@@ -117,7 +118,8 @@ impl Acme {
         let is_announced = challenge.status != ChallengeStatus::Pending;
         let (authorization, proof) = (url.to_owned(), Some((proof, challenge.url.clone())));
         let key = key.thumbprint();
-        Ok(Needed::Proof(ShownProof { authorization, proof, key, is_visible: false, is_announced }))
+        let (is_shown, is_visible) = (false, false);
+        Ok(Needed::Proof(ShownProof { authorization, proof, key, is_shown, is_visible, is_announced }))
     }
 
     /// Shows the proofs that could not be seen yet. Returns the delay before the next call, or `None` if all proofs can
@@ -132,13 +134,15 @@ impl Acme {
         until: Instant,
     ) -> Result<Option<Duration>, Failure> {
         let mut longest = None;
-        for at in 0..proofs.len() {
-            if proofs[at].is_announced || proofs[at].is_visible {
-                continue;
-            }
+        let is_hidden = |at: &usize| !(proofs[*at].is_announced || proofs[*at].is_visible);
+        let mut hidden: Vec<_> = (0..proofs.len()).filter(is_hidden).collect();
+        // New proofs come first: a late call that shows the same hidden ones again would not get further.
+        hidden.sort_by_key(|at| proofs[*at].is_shown);
+        for &at in &hidden {
             longest = longest.max(self.put(kept, proofs, at).await?);
             if self.is_late(until) {
-                return Ok(longest.or(Some(CONTINUES)));
+                let is_left = hidden.iter().any(|at| !proofs[*at].is_shown);
+                return Ok(longest.filter(|_| !is_left).or(Some(CONTINUES)));
             }
         }
         Ok(longest)
@@ -156,7 +160,7 @@ impl Acme {
             Visibility::Now => None,
             Visibility::After(delay) => Some(delay),
         };
-        proofs[at].is_visible = delay.is_none();
+        (proofs[at].is_shown, proofs[at].is_visible) = (true, delay.is_none());
         kept.set_proofs(proofs)?;
         Ok(delay)
     }

@@ -148,3 +148,30 @@ fn a_roll_over_during_a_call_fails_no_order() {
     certified(&acme, &order);
     assert_eq!(desk.server.proofs(), []);
 }
+
+#[test]
+fn a_proof_that_another_open_order_uses_stays_after_a_roll_over() {
+    let desk = Desk::new();
+    desk.server.set(|settings| settings.shares_authorizations = true);
+    let acme = desk.open();
+    let hides = || desk.server.set(|settings| settings.hidden_for = Some(Duration::from_secs(600)));
+    let orders = ["one", "two"].map(|id| TestOrder::new(id, &["shared.example.com"]));
+    for order in &orders {
+        hides();
+        block_on(acme.issue(&order.order)).unwrap();
+    }
+    let before = desk.server.proofs();
+    assert_eq!(before.len(), 1);
+    block_on(desk.open().roll_over_account_key()).unwrap();
+    for order in &orders {
+        hides();
+        block_on(acme.check(&order.order)).unwrap();
+        let shown = desk.server.proofs();
+        assert!(shown.len() == 2 && shown.contains(&before[0]), "{shown:?}");
+    }
+    for order in &orders {
+        certified(&acme, order);
+    }
+    let left = block_on(desk.storage.scan(&KeyRange::all(), None, 99)).unwrap();
+    assert_eq!((left.entries.len(), desk.server.proofs().len()), (1, 0));
+}

@@ -207,3 +207,33 @@ fn a_refused_read_does_not_end_an_order() {
         assert_eq!((desk.server.proofs().len(), desk.server.finalizations()), (0, vec![1]), "{operation}");
     }
 }
+
+#[test]
+fn an_order_that_the_server_does_not_show_any_more_ends() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    let hides = || desk.server.set(|settings| settings.hidden_for = Some(Duration::from_secs(60)));
+    let checked = |is_refused: bool| {
+        desk.server.set(|settings| settings.refused = is_refused.then(|| "order".into()));
+        block_on(acme.check(&order.order)).unwrap()
+    };
+    hides();
+    block_on(acme.issue(&order.order)).unwrap();
+    for _ in 0..2 {
+        for _ in 1..10 {
+            let outcome = checked(true);
+            assert!(matches!(outcome, OrderOutcome::CaUnavailable(_)), "{outcome:?}");
+        }
+        // One answer is enough: the copies that refused were behind.
+        if desk.server.count("order") == 9 {
+            hides();
+            assert!(matches!(checked(false), OrderOutcome::WaitingForCa(_)));
+        }
+    }
+    assert_eq!(desk.server.proofs().len(), 1);
+    let outcome = checked(true);
+    assert!(matches!(outcome, OrderOutcome::InvalidOperation(_)), "{outcome:?}");
+    let left = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
+    assert_eq!((left.entries.len(), desk.server.proofs().len()), (1, 0));
+}

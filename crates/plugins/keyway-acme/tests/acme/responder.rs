@@ -4,6 +4,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use keyway_acme::Acme;
+use keyway_certificates::core::{Effect, PluginError as _};
 use keyway_certificates::{CertificateAuthority as _, CertificateError, CertificateStatus, OrderOutcome};
 use pollster::block_on;
 
@@ -111,6 +112,43 @@ fn a_proof_that_the_responder_lost_is_shown_again() {
     for proof in desk.server.proofs() {
         block_on(desk.server.responder().remove(&proof)).unwrap();
     }
+    certified(&desk.open(), &order);
+    assert_eq!(desk.server.proofs(), []);
+}
+
+#[test]
+fn an_order_that_has_failed_is_cleaned_up_in_several_calls_and_not_proved_again() {
+    let desk = desk();
+    let order = order("failed");
+    desk.server.set(|settings| settings.broken = Some("put".into()));
+    slows(&desk, "remove");
+    goes_on(&timed(desk.open().issue(&order.order)));
+    let asked = desk.server.count("authorization");
+    // A handle that is opened again knows only the plugin's data in the order.
+    let mut outcomes = (0..20).map(|_| block_on(desk.open().check(&order.order)));
+    let ended = outcomes.find(|outcome| !matches!(outcome, Ok(OrderOutcome::WaitingForCa(_))));
+    let error = ended.expect("the order ends").unwrap_err();
+    assert!(error.detail().contains("its place for proofs is gone"), "{error:?}");
+    assert_eq!((error.effect(), desk.server.count("authorization")), (Effect::None, asked));
+    let left = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
+    assert_eq!(left.entries.len(), 1, "only the account");
+}
+
+#[test]
+fn a_hidden_proof_does_not_delay_the_proofs_that_are_left() {
+    let desk = desk();
+    let order = TestOrder::new("hidden", &["one.example.com", "two.example.com", "three.example.com"]);
+    // Each call has the time for one proof.
+    desk.server.set(|settings| settings.slow = Some(("put".into(), Duration::from_millis(1600))));
+    for shown in 1..=3 {
+        desk.server.set(|settings| settings.hidden_for = Some(Duration::from_secs(60)));
+        let outcome = timed(desk.open().issue(&order.order));
+        assert_eq!(desk.server.proofs().len(), shown);
+        let delay = Duration::from_secs(if shown < 3 { 1 } else { 60 });
+        let asked = outcome.waiting().and_then(|waiting| waiting.retry_after);
+        assert_eq!(asked, Some(delay), "{shown}: {outcome:?}");
+    }
+    desk.server.set(|settings| settings.slow = None);
     certified(&desk.open(), &order);
     assert_eq!(desk.server.proofs(), []);
 }
