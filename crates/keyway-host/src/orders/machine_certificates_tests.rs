@@ -95,7 +95,7 @@ fn a_revocation_that_the_authority_turns_out_not_to_offer_leaves_the_order_as_it
     let renewal = Some(Renewing { due: at(90_000), next: at(90_000), id: None });
     let scheduled = Some(Scheduled { action: Action::Renew, at: at(90_000) });
     let certificate = Some(certificate("c"));
-    let ready = OrderState { certificate, renewal, scheduled, ..state(Phase::Finished(End::Generated)) };
+    let ready = OrderState { scheduled, certificate, renewal, ..state(Phase::Finished(End::Generated)) };
     let closed = Event::Revoke { now: at(2_000), reason: RevocationReason::KeyCompromise, can: None };
     let asked = next(&next(&ready, Standing::Free, closed), Standing::Free, woken(2_000));
     let after = next(&asked, Standing::Ours, reply_to(&asked, Answer::Unsupported, can()));
