@@ -442,8 +442,8 @@ fn decide(
     let unknown = state.unknown.filter(|action| match decision {
         // Without an order, no call on it had an effect.
         Decision::NotPlaced => false,
-        // The check that follows does not tell whether the authority got an update, which is sent again.
-        Decision::Placed => *action == Action::Cancel,
+        // An update counts as accepted then, because it could have its effect twice if it were sent again (R3).
+        Decision::Placed => *action != Action::Issue,
         Decision::GiveUp => true,
     });
     let state = OrderState { is_placed, unknown, ..state.clone() };

@@ -216,25 +216,6 @@ fn an_order_that_was_not_canceled_is_not_checked_instead() {
 }
 
 #[test]
-fn an_update_whose_outcome_is_unknown_is_sent_again_after_a_decision() {
-    let able = able().modifies(true);
-    let asking = OrderState { changing: Some(meta("{\"new\":1}")), ..state(Phase::Asking(Action::Modify)) };
-    for undecided in [
-        next(&asking, Standing::Ours, reply(Answer::Unanswered, able)),
-        next(&asking, Standing::Free, Event::Wake { now: at(2_000), setup: setup(able), deadline: None }),
-    ] {
-        assert_eq!(undecided.phase, Phase::Undecided);
-        let placed = Event::Decide { now: at(3_000), decision: Decision::Placed, can: Some(able) };
-        let mut order = next(&undecided, Standing::Free, placed);
-        if action(&order) == Some(Action::Check) {
-            order = next(&order, Standing::Free, woken(3_000));
-            order = next(&order, Standing::Ours, reply(Answer::WaitingForCa, able));
-        }
-        assert_eq!((action(&order), order.metadata.as_str()), (Some(Action::Modify), "{}"));
-    }
-}
-
-#[test]
 fn a_person_who_knows_that_the_order_arrived_lets_it_be_canceled_at_once() {
     let undecided = OrderState { unknown: Some(Action::Issue), ..state(Phase::Undecided) };
     let placed = Event::Decide { now: at(3_000), decision: Decision::Placed, can: Some(able()) };
