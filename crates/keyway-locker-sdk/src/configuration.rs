@@ -259,7 +259,7 @@ mod tests {
             ("[nan, 'n33dle']", Some("proxy")),
             ("99999999999999999999", Some("proxy")),
             ("'a'\nconfiguration.proxy = 'n33dle'", Some("proxy")),
-            // What is no name of a value may be a part of a secret.
+            // A text that is no name of a value may be a part of a secret.
             ("'a'\nn33dle", None),
             ("'a'\nn33dle'", None),
             ("'a'\n[n33dle", None),

@@ -134,8 +134,8 @@ impl Failure {
             ErrorKind::Conflict => Self::Conflict,
             ErrorKind::Invalid | ErrorKind::Unsupported => Self::Validation,
             ErrorKind::Unavailable { .. } | ErrorKind::DeadlineExceeded => Self::Unavailable,
-            // A missing store, or project of a service, must not look like a missing secret, for which the SDKs return a
-            // default (decision L5).
+            // A missing store, or project of a service, must not look like a missing secret, for which the SDKs
+            // return a default (decision L5).
             ErrorKind::NotFound | ErrorKind::Deleted | ErrorKind::WrongKey | ErrorKind::Incompatible => {
                 Self::Database
             }

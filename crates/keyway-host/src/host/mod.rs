@@ -21,8 +21,8 @@ use name::HeldName;
 
 /// A running host: several engines that share one storage engine.
 ///
-/// A clone is another handle to the same host. The host keeps its name until [`close`](Self::close), or until all handles
-/// to it and to its engines are dropped (decision H306).
+/// A clone is another handle to the same host. The host keeps its name until [`close`](Self::close), or until all
+/// handles to it and to its engines are dropped (decision H306).
 #[derive(Clone)]
 pub struct Host {
     inner: Arc<Inner>,

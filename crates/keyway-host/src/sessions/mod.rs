@@ -124,8 +124,8 @@
 //! # One record for each store
 //!
 //! A session that uses several stores has a record for each, so that a vault that hangs does not delay the work at
-//! other vaults (decision R6). All stores are told of an event at the same time, and share the session cookie. A session
-//! lives in the memory of its host: when a run of the host is lost, the next run of the same
+//! other vaults (decision R6). All stores are told of an event at the same time, and share the session cookie. A
+//! session lives in the memory of its host: when a run of the host is lost, the next run of the same
 //! [name](crate::HostBuilder::name) ends its sessions. A [detached](NewSession::detached) session is
 //! [resumed](Sessions::resume) instead.
 //!

@@ -136,8 +136,8 @@ impl Runner {
 
 #[cfg(target_os = "linux")]
 impl Drop for Runner {
-    /// Lets a thread of the runner end the helpers, because a stopped one takes seconds. Waits for it for a short time: a
-    /// process that ends at once would leave the cgroups of the helpers behind.
+    /// Lets a thread of the runner end the helpers, because a stopped one takes seconds. Waits for it for a short
+    /// time: a process that ends at once would leave the cgroups of the helpers behind.
     fn drop(&mut self) {
         let Some(supervisors) = self.launch.supervisors.take().filter(|all| all.has_idle()) else { return };
         // Without a thread, the helpers are ended on this one.

@@ -66,9 +66,9 @@ pub enum Input {
     Argument(Wiped<Vec<u8>>),
     /// Standard input, which is closed after these bytes.
     Standard(Wiped<Vec<u8>>),
-    /// Standard input, as a file in memory, for a program that takes a secret as a file only. The program can open it by
-    /// the path `/proc/self/fd/0`, repeatedly. The file has mode 0600 and no name, and is gone when the program has
-    /// ended, also if the host is killed (H361).
+    /// Standard input, as a file in memory, for a program that takes a secret as a file only. The program can open it
+    /// by the path `/proc/self/fd/0`, repeatedly. The file has mode 0600 and no name, and is gone when the program
+    /// has ended, also if the host is killed (H361).
     #[cfg(target_os = "linux")]
     MemoryFile(Wiped<Vec<u8>>),
 }

@@ -68,8 +68,8 @@ impl Supervisors {
     }
 }
 
-/// A running helper. Dropping it ends the helper, with all processes of its run. This blocks until the helper has ended,
-/// for some seconds if it is stopped, so the drop happens on a thread of the runner.
+/// A running helper. Dropping it ends the helper, with all processes of its run. This blocks until the helper has
+/// ended, for some seconds if it is stopped, so the drop happens on a thread of the runner.
 #[derive(Debug)]
 pub(crate) struct Supervisor {
     child: Child,

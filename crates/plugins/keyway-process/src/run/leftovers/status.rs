@@ -45,8 +45,8 @@ impl Status {
         Some(Self { state, parent, group, flags, started, end_of_code, environment })
     }
 
-    /// Tells whether the process is loading a program. Until that ends, the system has no environment for it, or tells a
-    /// wrong length.
+    /// Tells whether the process is loading a program. Until that ends, the system has no environment for it, or
+    /// tells a wrong length.
     pub(super) const fn is_loading(self) -> bool {
         self.end_of_code == 0
     }
