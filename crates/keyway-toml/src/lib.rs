@@ -21,5 +21,5 @@ mod read;
 mod scalars;
 
 pub use read::{Unreadable, read};
-pub use scalars::{Blanked, DEEPEST, Malformed, blanked, is_date_time, reason_of, scalar};
+pub use scalars::{Blanked, Malformed, blanked, is_date_time, reason_of, scalar};
 pub use toml_parser::decoder::ScalarKind;

@@ -10,7 +10,7 @@ use toml_parser::{ErrorSink, Expected, ParseError, Raw, Source, Span};
 use zeroize::Zeroizing;
 
 /// The maximum nesting depth, which is that of the TOML reader.
-pub const DEEPEST: u32 = 80;
+pub(crate) const DEEPEST: u32 = 80;
 
 /// A fault in a document. It holds positions, and no part of the document.
 #[derive(Clone, Debug)]

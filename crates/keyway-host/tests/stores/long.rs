@@ -2,13 +2,10 @@
 //!
 //! See decision R6.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use keyway_host::Host;
-use keyway_host::stores::{Limits, Phase, Retries};
+use keyway_host::stores::Phase;
 use keyway_secrets::SecretStore;
-use keyway_storage::Memory;
 use serde_json::json;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -21,13 +18,7 @@ use crate::world::*;
 #[tokio::test]
 async fn a_long_rotation_delays_no_other_store() {
     let (old, new) = (ring(), ring());
-    let retries = Retries::default().with_first(Duration::from_millis(50));
-    let host = Host::builder(registry(), Arc::new(Memory::new()), ring())
-        .store_keys(new.with_retiring(&old))
-        .store_limits(Limits::default().with_retries(retries))
-        .start()
-        .await
-        .unwrap();
+    let host = rotating(&old, &new).await;
     let long = host.stores().create(&name("long"), "scripted", json!({}), &old).await.unwrap();
     let other = host.stores().create(&name("other"), "scripted", json!({}), &old).await.unwrap();
     script("long", Script::Unavailable(1));

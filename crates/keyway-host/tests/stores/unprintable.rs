@@ -3,14 +3,11 @@
 //! See decision H313.
 
 use std::mem::ManuallyDrop;
-use std::sync::Arc;
 use std::time::Duration;
 
 use keyway_core::{ErrorKind, PluginError};
-use keyway_host::Host;
-use keyway_host::stores::{Limits, Phase, Retries};
+use keyway_host::stores::Phase;
 use keyway_secrets::{SecretStore, StoreError};
-use keyway_storage::Memory;
 use tokio::sync::oneshot;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
@@ -45,13 +42,7 @@ impl Subscriber for Logs {
 /// error of the caller, which the host has not dropped.
 async fn rotated_at_last(store: &str, plays: Script) -> ManuallyDrop<StoreError> {
     let (old, new) = (ring(), ring());
-    let retries = Retries::default().with_first(Duration::from_millis(50));
-    let host = Host::builder(registry(), Arc::new(Memory::new()), ring())
-        .store_keys(new.with_retiring(&old))
-        .store_limits(Limits::default().with_retries(retries))
-        .start()
-        .await
-        .unwrap();
+    let host = rotating(&old, &new).await;
     let stores = host.stores();
     let hosted = stores.create(&name(store), "scripted", serde_json::json!({}), &old).await.unwrap();
     script(store, plays);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use keyway_core::{Clock, Registry, SecretValue, SystemClock};
-use keyway_host::stores::{HostedStore, Stores, StoresError};
+use keyway_host::stores::{HostedStore, Limits, Retries, Stores, StoresError};
 use keyway_host::{Host, WorkOutcome, WorkReport};
 use keyway_seal::{KeyRing, KeySource, KeySourceError};
 use keyway_secrets::{NewSecret, SecretStore, StoreName};
@@ -20,6 +20,17 @@ pub(crate) fn registry() -> Registry {
 
 pub(crate) fn name(text: &str) -> StoreName {
     StoreName::new(text).unwrap()
+}
+
+/// Starts a host that may open stores with both rings of keys, and tries failed work again soon.
+pub(crate) async fn rotating(old: &KeyRing, new: &KeyRing) -> Host {
+    let retries = Retries::default().with_first(Duration::from_millis(50));
+    Host::builder(registry(), Arc::new(Memory::new()), ring())
+        .store_keys(new.with_retiring(old))
+        .store_limits(Limits::default().with_retries(retries))
+        .start()
+        .await
+        .unwrap()
 }
 
 /// A storage engine, the keys of the host on it, and the keys of the store `s`.
