@@ -182,8 +182,14 @@ impl Cache {
         let longest = Duration::from_secs(LockerConfiguration::LONGEST_AGE.into());
         let age = if self.file.is_some() { longest } else { self.max_age };
         let now = self.clock.now();
-        kept.answers.retain(|_, (at, _)| is_fresh(*at, now, age));
-        kept.bytes = kept.answers.iter().map(|(path, (_, body))| size(path, body)).sum();
+        kept.retain(|_, at| is_fresh(at, now, age));
+    }
+
+    /// Drops the answers to the requests that `is_damaged` chooses by their path.
+    pub(crate) fn drop_damaged(&self, is_damaged: impl Fn(&str) -> bool) {
+        let mut kept = self.kept();
+        kept.is_unsaved |= kept.answers.keys().any(|path| is_damaged(path));
+        kept.retain(|path, _| !is_damaged(path));
     }
 
     /// Writes the file, if there is one and there are unsaved answers. If the file cannot be written, this is logged,
@@ -328,7 +334,12 @@ impl Kept {
             bytes > room
         });
         let Some((last, _)) = oversized.copied() else { return };
-        self.answers.retain(|_, (at, _)| *at > last);
+        self.retain(|_, at| at > last);
+    }
+
+    /// Keeps only the answers that `stays` chooses by path and time.
+    fn retain(&mut self, stays: impl Fn(&str, Timestamp) -> bool) {
+        self.answers.retain(|path, (at, _)| stays(path, *at));
         self.bytes = self.answers.iter().map(|(path, (_, body))| size(path, body)).sum();
     }
 

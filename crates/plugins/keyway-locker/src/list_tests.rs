@@ -1,14 +1,19 @@
 //! Tests of the list of secrets that a handle keeps between two pages, while the project changes.
 
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
-use keyway_core::{ErrorKind, PluginError as _, SecretValue};
+use keyway_core::{Clock, ErrorKind, PluginError as _, Resources, SecretValue};
 use keyway_secrets::{Cursor, ListQuery, NewSecret, SecretPage, SecretStore, StoreError};
 use pollster::block_on;
 use serde_json::{Value, json};
 
+use crate::double::{Fault, LockerDouble, Route};
+use crate::item_key::ItemKey;
 use crate::recorded_world::{at, secret};
-use crate::scripted_service::{Answer, Request, ScriptedService, answer};
+use crate::scripted_service::{Answer, Request, ScriptedService, answer, open, open_at};
+use crate::session_tests::credentials;
+use crate::set_clock::SetClock;
 use crate::vectors;
 
 /// The number of secrets on a page of the service.
@@ -233,4 +238,50 @@ fn within_the_declared_staleness_later_pages_need_no_service() {
     service.requests();
     assert_eq!(rest(&*store, first.next), "s2=0 s3=0 s4=0 s5=0 s6=0 s7=0 s8=0 s9=0");
     assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn a_list_from_kept_answers_needs_no_service() {
+    let (project, service) = Project::start();
+    let clock = Arc::new(SetClock::default());
+    let resources = Resources::new().with(service.credentials());
+    let configuration = json!({"max_age_seconds": 600});
+    let store = open_at(configuration, resources, Arc::clone(&clock) as Arc<dyn Clock>);
+    clock.set(10_000_000);
+    let first = page(&*store, None).unwrap();
+    // The list is dropped after its last page, and its answers are kept.
+    rest(&*store, first.next);
+    lock(&project).is_down = true;
+    service.requests();
+    clock.set(10_001_000);
+    let first = page(&*store, None).unwrap();
+    assert_eq!(rest(&*store, first.next), "s2=0 s3=0 s4=0 s5=0 s6=0 s7=0 s8=0 s9=0");
+    assert_eq!(service.requests().len(), 0);
+}
+
+#[test]
+fn a_list_with_a_damaged_item_is_read_again() {
+    let (project, service) = Project::start();
+    let sound = lock(&project).items[5].clone();
+    lock(&project).items[5] = secret(&ItemKey::new(&[5; 32], &[5; 32]), "s5", "s5", None, "0");
+    let store = service.store(json!({}));
+    let first = page(&*store, None).unwrap();
+    let second = page(&*store, first.next).unwrap();
+    let error = page(&*store, second.next.clone()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    lock(&project).items[5] = sound;
+    assert_eq!(rest(&*store, second.next), "s4=0 s5=0 s6=0 s7=0 s8=0 s9=0");
+}
+
+#[test]
+fn a_mark_that_is_not_answered_leaves_time_to_read_the_list() {
+    let double = LockerDouble::start().unwrap();
+    for number in 0..3 {
+        double.put_secret(&format!("s{number}"), None, "0", "");
+    }
+    let configuration = json!({"call_seconds": 4, "request_seconds": 1, "retries": 20});
+    let store = open(configuration, Resources::new().with(credentials(&double)));
+    let first = page(&*store, None).unwrap();
+    double.fail_always(Some(Route::DeletedItemDate), Fault::Slow(Duration::from_secs(60)));
+    assert_eq!(told(&page(&*store, first.next).unwrap()), "s2=0");
 }

@@ -1,5 +1,7 @@
 //! Tests of environments that somebody deletes: reads and lists give the same answer about them.
 
+use std::time::Duration;
+
 use keyway_client::{Error, Resolution, Secrets};
 use keyway_secrets::{EnvironmentFilter, ListQuery, SecretStore, StoreError};
 use pollster::block_on;
@@ -64,6 +66,8 @@ fn a_kept_environment_does_not_make_a_deleted_one_an_empty_one() {
             .with_resolution(Resolution::SharedFallback)
     };
     assert_eq!(block_on(prod_of().get("B")).unwrap().unwrap().expose(), "B-all");
+    // Answers are as old as their millisecond, so the next one has to come in a later millisecond.
+    std::thread::sleep(Duration::from_millis(2));
     double.delete(&prod);
     // The answers about "A" and the list are not kept yet, and the one about the environment is.
     let error = block_on(prod_of().get("A")).unwrap_err();

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use keyway_client::{Error, Resolution, Secrets};
 use keyway_core::{ErrorKind, PluginError as _, SecretValue};
-use keyway_secrets::{EnvironmentFilter, ListQuery, NewSecret, SecretChange, StoreError};
+use keyway_secrets::{EnvironmentFilter, ListQuery, NewSecret, SecretChange, SecretStore, StoreError};
 use pollster::block_on;
 use serde_json::json;
 
-use crate::recorded_world::{World, at, environment, page, secret};
+use crate::item_key::ItemKey;
+use crate::lookup::lookup_hash;
+use crate::recorded_world::{PROJECT, World, at, environment, page, secret};
 use crate::scripted_service::{LOST, ScriptedService, answer};
 use crate::vectors;
 
@@ -255,4 +257,43 @@ fn an_answer_that_cannot_be_read_is_not_kept() {
     block_on(store.info()).unwrap_err();
     block_on(store.get(&at("A", None))).unwrap();
     block_on(store.info()).unwrap();
+}
+
+#[test]
+fn an_answer_that_does_not_open_is_not_kept() {
+    type Read = fn(&dyn SecretStore) -> Result<(), StoreError>;
+    let reads: [Read; 5] = [
+        |store: &dyn SecretStore| block_on(store.get(&at("A", None))).map(drop),
+        |store: &dyn SecretStore| block_on(store.list(&ListQuery::all())).map(drop),
+        |store: &dyn SecretStore| block_on(store.list_environments(None, 9)).map(drop),
+        |store: &dyn SecretStore| {
+            block_on(store.retrieve_environment(&at("x", Some("prod")).environment.unwrap())).map(drop)
+        },
+        // The environment has no such secret, so its record decides.
+        |store: &dyn SecretStore| match block_on(store.get(&at("B", Some("prod")))) {
+            Err(StoreError::SecretNotFound { .. }) => Ok(()),
+            other => other.map(drop),
+        },
+    ];
+    for read in reads {
+        let (world, is_damaged) = (World::recorded(), Arc::new(AtomicBool::new(true)));
+        let damaged = Arc::clone(&is_damaged);
+        let (other_key, hash_of_b) = (ItemKey::new(&[5; 32], &[5; 32]), lookup_hash(PROJECT, "B"));
+        let service = ScriptedService::start(move |request| {
+            if !damaged.load(Ordering::SeqCst) || request.query("hash") == Some(&*hash_of_b) {
+                world.answer(request)
+            } else if request.path.starts_with("/v1/environments") {
+                page(&[environment(&other_key, "e", "prod", None)])
+            } else {
+                page(&[secret(&other_key, "s", "A", None, "v")])
+            }
+        });
+        let store = service.store(json!({"max_age_seconds": 600}));
+        assert_eq!(read(&*store).unwrap_err().kind(), ErrorKind::Corrupt);
+        is_damaged.store(false, Ordering::SeqCst);
+        read(&*store).unwrap();
+        service.requests();
+        read(&*store).unwrap();
+        assert_eq!(service.requests().len(), 0, "a sound answer is kept");
+    }
 }

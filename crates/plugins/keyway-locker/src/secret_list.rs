@@ -34,6 +34,8 @@ pub(crate) struct SecretList {
     begun_there: Timestamp,
     count: u64,
     revised: Option<f64>,
+    /// Whether no part of the list is an answer that was kept.
+    is_new: bool,
 }
 
 /// The state of a project, which differs after every change. Dates are in seconds.
@@ -80,13 +82,15 @@ impl Session {
         let kept = self.list.lock().clone();
         if let Some((list, mark)) = kept
             && self.cache.is_current(list.begun)
-            && (self.cache.is_fresh(list.begun) || mark.is_some_and(|mark| self.is_valid(mark, until)))
+            && (self.cache.is_fresh(list.begun) || mark.is_some_and(|mark| self.is_valid(mark, half(until))))
         {
             return Ok(list);
         }
+        let now = self.cache.begin().at();
         let Whole { records, begun, begun_there, count, revised, .. } =
             self.items(Items::Secrets, "", until)?;
-        Ok(Arc::new(SecretList { records, begun, begun_there, count, revised }))
+        let is_new = begun.at() >= now;
+        Ok(Arc::new(SecretList { records, begun, begun_there, count, revised, is_new }))
     }
 
     /// Keeps a list of at most [`MAX_BYTES`] for the next page, if it is recent enough to be returned again, or if the
@@ -101,8 +105,12 @@ impl Session {
     }
 
     /// Returns the mark of a list. Returns `None` if one of its two dates is missing, cannot be read, or is so recent
-    /// that a later change could leave the mark as it is.
+    /// that a later change could leave the mark as it is. Returns `None`, too, for a list from kept answers: it needs no
+    /// request, and an item may have been deleted since (decisions L12 and H363).
     fn mark_of(&self, list: &SecretList, until: Instant) -> Option<Mark> {
+        if !list.is_new {
+            return None;
+        }
         let revised = list.revised.filter(|revised| list.is_settled(*revised))?;
         // If this date cannot be read, the next page reads the list again, and reports the failure if it persists.
         let deleted = self.deleted(until).ok().filter(|deleted| list.is_settled(*deleted))?;
@@ -128,4 +136,11 @@ impl Session {
         let body = self.service.get("/v1/sync/deleted_item_date", until)?.body;
         Ok(seconds(&crate::answer::json(&body)?).ok_or(crate::answer::Malformed("date"))?)
     }
+}
+
+/// Returns the end of the first half of the time that is left. If the service does not answer until then, the other half
+/// is left to read the list.
+fn half(until: Instant) -> Instant {
+    let now = Instant::now();
+    now + until.saturating_duration_since(now) / 2
 }

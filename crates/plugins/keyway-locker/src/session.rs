@@ -170,6 +170,19 @@ impl Session {
         Ok(Read { content, bytes: body.len(), begun, begun_there })
     }
 
+    /// Drops the kept answers with the items of this hash if one of them does not open, or all lists if the hash is
+    /// empty. The service may have sent it damaged only once, so the next read asks again (decision H363).
+    pub(crate) fn checked<T>(&self, hash: &str, read: Result<T, StoreError>) -> Result<T, StoreError> {
+        if matches!(read, Err(StoreError::Corrupt { .. })) {
+            if hash.is_empty() {
+                self.list.clear();
+            }
+            let end = format!("&hash={hash}");
+            self.cache.drop_damaged(|path| path.ends_with(&end));
+        }
+        read
+    }
+
     /// Runs an operation that writes. The operation uses no kept answers, and later reads use no answers from before
     /// the write.
     pub(crate) fn writing<T>(
@@ -231,7 +244,8 @@ impl Session {
         begun: Begun,
         until: Instant,
     ) -> Result<(), StoreError> {
-        self.find_environment_since(begun.at(), name, until).map(drop)
+        let found = self.find_environment_since(begun.at(), name, until);
+        self.checked(&self.hash(name.as_str()), found).map(drop)
     }
 
     /// Finds an environment by its exact name (decision L2).

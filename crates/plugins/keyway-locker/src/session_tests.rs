@@ -25,15 +25,17 @@ fn started() -> LockerDouble {
     double
 }
 
-/// Opens a store that keeps answers in memory.
-pub(crate) fn store(double: &LockerDouble) -> Arc<dyn SecretStore> {
-    let credentials = Credentials::source()
+pub(crate) fn credentials(double: &LockerDouble) -> Credentials {
+    let source = Credentials::source()
         .access_key_id(double.access_key_id())
         .secret_access_key(double.secret_access_key())
-        .api_base(double.base())
-        .resolve()
-        .unwrap();
-    open(json!({"max_age_seconds": 600}), Resources::new().with(credentials))
+        .api_base(double.base());
+    source.resolve().unwrap()
+}
+
+/// Opens a store that keeps answers in memory.
+pub(crate) fn store(double: &LockerDouble) -> Arc<dyn SecretStore> {
+    open(json!({"max_age_seconds": 600}), Resources::new().with(credentials(double)))
 }
 
 fn value(store: &dyn SecretStore, name: &str) -> String {

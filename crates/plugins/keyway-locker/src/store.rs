@@ -252,7 +252,10 @@ impl SecretStore for LockerStore {
     }
 
     async fn get(&self, address: &SecretAddress) -> Result<Secret, StoreError> {
-        self.read(|session, until| session.find_secret(address, until)?.secret(&session.key))
+        self.read(|session, until| {
+            let found = session.find_secret(address, until).and_then(|found| found.secret(&session.key));
+            session.checked(&session.hash(address.name.as_str()), found)
+        })
     }
 
     async fn modify(
@@ -265,7 +268,7 @@ impl SecretStore for LockerStore {
     }
 
     async fn list(&self, query: &ListQuery) -> Result<SecretPage, StoreError> {
-        self.read(|session, until| listing::secrets(session, query, until))
+        self.read(|session, until| session.checked("", listing::secrets(session, query, until)))
     }
 
     async fn configure(&self, _: Configure) -> Result<Table, StoreError> {
@@ -287,11 +290,15 @@ impl SecretStore for LockerStore {
         after: Option<&Cursor>,
         limit: usize,
     ) -> Result<EnvironmentPage, StoreError> {
-        self.run(|session, until| listing::environments(session, after, limit, until))
+        self.run(|session, until| session.checked("", listing::environments(session, after, limit, until)))
     }
 
     async fn retrieve_environment(&self, name: &EnvironmentName) -> Result<Environment, StoreError> {
-        self.run(|session, until| session.find_environment(name, until)?.environment(&session.key))
+        self.run(|session, until| {
+            let found = session.find_environment(name, until);
+            let found = found.and_then(|found| found.environment(&session.key));
+            session.checked(&session.hash(name.as_str()), found)
+        })
     }
 
     async fn create_environment(&self, environment: NewEnvironment) -> Result<Environment, StoreError> {
