@@ -161,7 +161,8 @@ impl HostBuilder {
     }
 
     /// Sets the secret store of this host that keeps certificates (decision B11). The host opens it for the first
-    /// certificate. Without a store, certificates stay in their orders.
+    /// certificate. Without a store, certificates stay in their orders. For renewals choose a store with versions or,
+    /// better, with bulk writes: see [`Order::newest`](crate::orders::Order::newest).
     #[cfg(feature = "certificates")]
     pub fn certificate_store(mut self, store: keyway_secrets::StoreName) -> Self {
         self.orders.certificates = Some(store);

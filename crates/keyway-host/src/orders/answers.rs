@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_certificates::{CertificateError, CertificateStatus, IssuedCertificate, RetryMethod};
+use keyway_certificates::{CertificateError, CertificateStatus, IssuedCertificate, Pem, RetryMethod};
 use keyway_core::{CallError, Effect, ErrorKind, PluginError as _};
 
 use super::machine::{Answer, Answered, Command, Step, after_unknown, next_try, next_wait};
@@ -12,7 +12,18 @@ use super::state::{
 use super::wishes::beside;
 use crate::work::{Again, Limits, Standing, stretched};
 
+/// The number of late certificates that may wait for their revocation. Their size is limited, too.
+const MAX_LATER: usize = 8;
+
 impl Answer {
+    /// Returns the certificate that the authority made, even if it broke a rule.
+    pub(super) const fn certificate(&self) -> Option<&Pem> {
+        match self {
+            Self::Generated(issued) | Self::Rejected(Some(issued)) => Some(&issued.certificate),
+            _ => None,
+        }
+    }
+
     /// Classifies an error of a plugin (decision B6).
     pub(super) fn of_error(error: &CertificateError) -> Self {
         match (error, error.kind(), error.effect()) {
@@ -60,7 +71,8 @@ fn issued(
     // The same certificate may come again with another chain.
     let own = state.certificate.as_ref().map(|own| &own.certificate);
     let late = state.late.as_ref().map(|late| &late.certificate);
-    if [own, late].contains(&Some(&certificate.certificate)) {
+    let new = &certificate.certificate;
+    if [own, late].contains(&Some(new)) || state.later.contains(new) {
         return beside(standing, state.clone());
     }
     let now = answered.again.now;
@@ -72,8 +84,6 @@ fn issued(
             let canceled = OrderState { late: None, ..told.finished(now, End::Canceled) };
             Step::to(canceled.with_late(certificate, answered)).noting()
         }
-        // Only one late certificate is kept. A plugin that returns a second one issues certificates again and again.
-        _ if !goes_on && state.late.is_some() => beside(standing, told),
         _ if !goes_on => beside(standing, told.with_late(certificate, answered)).noting(),
         _ if matches!(answered.answer, Answer::Rejected(_)) => {
             let rejected = OrderState { certificate: Some(certificate.clone()), ..told };
@@ -240,7 +250,11 @@ fn revoked(limits: &Limits, state: &OrderState, answered: &Answered) -> OrderSta
             let message = answered.message.clone();
             next.revocation = Some(Revocation { reason, since, revoked, message, ended: false });
         }
-        Some(Revoking::Late) => next.late = next.late.map(|late| Late { revoked, ..late }),
+        Some(Revoking::Late(number)) if revoked || is_wanted => {
+            if let Some(late) = next.late.as_mut().filter(|late| late.number == number) {
+                late.revoked = revoked;
+            }
+        }
         _ => {}
     }
     if revoked {
@@ -333,15 +347,29 @@ impl OrderState {
         }
     }
 
-    fn with_late(self, certificate: &IssuedCertificate, answered: &Answered) -> Self {
+    /// Keeps a late certificate, which is to be revoked. If another one is to be revoked, this one waits for it. If too
+    /// many wait, the oldest of them is left to the log of issued certificates (decision H365).
+    fn with_late(mut self, certificate: &IssuedCertificate, answered: &Answered) -> Self {
+        let certificate = certificate.certificate.clone();
+        let number = match &self.late {
+            Some(late) if !late.is_settled() => {
+                self.later.push(certificate);
+                let bytes = |later: &[Pem]| later.iter().map(|pem| pem.as_str().len()).sum::<usize>();
+                while self.later.len() > MAX_LATER || bytes(&self.later) > Pem::MAX_BYTES {
+                    self.later.remove(0);
+                }
+                return self;
+            }
+            Some(late) => late.number.saturating_add(1),
+            None => 0,
+        };
         let revoke = Scheduled { action: Action::Revoke, at: answered.again.now };
         // In the phase Storing, the scheduled action stays: the certificate is stored first, and the late one is
         // revoked afterwards.
         let is_finished = matches!(self.phase, Phase::Finished(_));
         let (scheduled, failures) =
             if is_finished { (Some(revoke), 0) } else { (self.scheduled, self.failures) };
-        let certificate = certificate.certificate.clone();
-        let late = Some(Late { certificate, revoked: false, ended: false });
+        let late = Some(Late { certificate, revoked: false, ended: false, number });
         Self { scheduled, failures, late, ..self }
     }
 

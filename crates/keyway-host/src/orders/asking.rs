@@ -9,7 +9,7 @@ use keyway_certificates::{
 };
 use keyway_core::{PluginError, Timestamp, Wiped};
 use keyway_x509::IssuedFacts;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::authority::not_connected;
 use super::checking;
@@ -18,7 +18,7 @@ use super::error::OrdersError;
 use super::intents::{intent, order_id};
 use super::machine::{Answer, Answered, Event};
 use super::record::Placed;
-use super::state::{Action, KeptAs, OrderState, ToRevoke};
+use super::state::{Action, OrderState, ToRevoke};
 use super::workflow::OrderWorkflow;
 use crate::records::STORED_JSON;
 use crate::work::{Carried, Claimed};
@@ -89,11 +89,11 @@ impl OrderWorkflow {
                 let work = |ca: Arc<dyn CertificateAuthority>| async move { ca.revoke(&revocation).await };
                 opened.call("revoke", held, work).await?;
                 self.authorities.want_upkeep(name);
-                let kept_as = match state.to_revoke() {
-                    Some(ToRevoke::Late(_)) => KeptAs::Late,
-                    _ => KeptAs::Accepted,
+                let late = match state.to_revoke() {
+                    Some(ToRevoke::Late(late)) => Some(&late.certificate),
+                    _ => None,
                 };
-                let logged = self.log.address(on.entry.address, state, kept_as);
+                let logged = self.log.address(on.entry.address, state, late);
                 let noted = self.log.note_revocation(logged, on.now()).await;
                 noted.map_err(|error| CertificateError::system("note the revocation in its log", error))?;
                 return Ok(Told::Answer(Answer::Revoked));
@@ -162,6 +162,10 @@ impl OrderWorkflow {
                                 }
                             }
                         }
+                        // If the order is deleted by now, no record has this certificate.
+                        let serial = answered.facts.as_ref().map(|facts| facts.serial.as_str());
+                        let (authority, order) = (&on.entry.fixed.authority, &order.id);
+                        info!(%authority, %order, serial, "a certificate authority made a certificate");
                         answer
                     }
                     OrderOutcome::WaitingForCa(_) => Answer::WaitingForCa,
@@ -242,7 +246,7 @@ fn intended(
 fn revocation(on: &Claimed<'_, OrderWorkflow>, state: &OrderState) -> Result<CertificateRevocation> {
     let (certificate, reason) = match state.to_revoke() {
         Some(ToRevoke::Own(certificate, reason)) => (certificate, reason),
-        Some(ToRevoke::Late(certificate)) => (certificate, RevocationReason::CessationOfOperation),
+        Some(ToRevoke::Late(late)) => (&late.certificate, RevocationReason::CessationOfOperation),
         None => return Err(unreadable("the certificate that is to be revoked")),
     };
     let intent = intent(&on.entry.address.id, state, Action::Revoke);

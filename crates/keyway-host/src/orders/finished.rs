@@ -8,7 +8,7 @@ use keyway_core::Timestamp;
 
 use super::machine::Setup;
 use super::state::{
-    About, Action, End, KeptAs, Notice, OrderState, Phase, Renewing, Revoking, Scheduled, ToRevoke,
+    About, Action, End, KeptAs, Late, Notice, OrderState, Phase, Renewing, Revoking, Scheduled, ToRevoke,
 };
 use crate::work::Limits;
 
@@ -47,7 +47,7 @@ impl OrderState {
     pub(super) fn unrevoked(mut self, now: Timestamp) -> Self {
         match (self.revoking(), &mut self.revocation, &mut self.late) {
             (Some(Revoking::Own { .. }), Some(own), _) => own.ended = true,
-            (Some(Revoking::Late), _, Some(late)) => late.ended = true,
+            (Some(Revoking::Late(_)), _, Some(late)) => late.ended = true,
             _ => {}
         }
         self.living_on(now)
@@ -72,8 +72,13 @@ impl OrderState {
         Self { expires, renewal, ..self }.ready(setup.notifies, now)
     }
 
-    /// Schedules the remaining action of a finished order: a revocation first, then the renewal.
-    pub(super) fn living_on(self, now: Timestamp) -> Self {
+    /// Schedules the remaining action of a finished order: a revocation first, then the renewal. If nothing is left to
+    /// do for the late certificate, the next one takes its place.
+    pub(super) fn living_on(mut self, now: Timestamp) -> Self {
+        if let Some(late) = self.late.as_mut().filter(|late| late.is_settled() && !self.later.is_empty()) {
+            let number = late.number.saturating_add(1);
+            *late = Late { certificate: self.later.remove(0), revoked: false, ended: false, number };
+        }
         let revokes = self.to_revoke().map(|_| Scheduled { action: Action::Revoke, at: now });
         Self { scheduled: revokes.or(self.renews()), failures: 0, ..self }
     }
@@ -129,16 +134,15 @@ impl OrderState {
         if let (Some(wanted), Some(issued)) = (wanted, &self.certificate) {
             return Some(ToRevoke::Own(&issued.certificate, wanted.reason));
         }
-        let late = self.late.as_ref().filter(|late| !(late.revoked || late.ended))?;
-        Some(ToRevoke::Late(&late.certificate))
+        self.late.as_ref().filter(|late| !late.is_settled()).map(ToRevoke::Late)
     }
 
     /// Returns the revocation that is to be asked for next.
     pub(super) fn revoking(&self) -> Option<Revoking> {
         let wanted = self.revocation.as_ref();
         match (self.to_revoke()?, wanted) {
-            (ToRevoke::Own(_, reason), Some(wanted)) => Some(Revoking::Own { reason, since: wanted.since }),
-            _ => Some(Revoking::Late),
+            (ToRevoke::Own(_, reason), wanted) => Some(Revoking::Own { reason, since: wanted?.since }),
+            (ToRevoke::Late(late), _) => Some(Revoking::Late(late.number)),
         }
     }
 

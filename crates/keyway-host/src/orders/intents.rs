@@ -2,7 +2,7 @@
 
 use keyway_certificates::{IntentId, OrderId};
 
-use super::state::{Action, Cancel, OrderState, ToRevoke};
+use super::state::{Action, Cancel, Late, OrderState, ToRevoke};
 use crate::records::{NameTag, id_text, read_id};
 
 /// Returns the id of the order whose record has this id.
@@ -24,7 +24,8 @@ pub(super) fn intent(id: &NameTag, state: &OrderState, action: Action) -> Intent
         Action::Modify => modification(),
         Action::Cancel => format!("{order}.cancel"),
         Action::Revoke => match state.to_revoke() {
-            Some(ToRevoke::Late(_)) => format!("{order}.revoke.late"),
+            Some(ToRevoke::Late(Late { number: 0, .. })) => format!("{order}.revoke.late"),
+            Some(ToRevoke::Late(late)) => format!("{order}.revoke.late.{}", late.number),
             _ => format!("{order}.revoke"),
         },
         Action::Check if state.cancel == Cancel::Told => format!("{order}.cancel"),

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use keyway_certificates::{AuthorityName, OrderId, Owner};
+use keyway_certificates::{AuthorityName, OrderId, Owner, Pem};
 use keyway_core::Timestamp;
 use keyway_core::codec::{LENGTH_BYTES, Malformed, Reader, put_optional, put_text, put_time, put_u32};
 use keyway_x509::IssuedFacts;
@@ -77,7 +77,7 @@ impl<'a> IssuedBy<'a> {
 }
 
 /// The kind of the records in the log. A record has the id of the order whose certificate it describes, except for a
-/// late certificate of an order that has one already.
+/// late certificate of an order that had one already.
 #[derive(Debug)]
 pub(super) struct Issued;
 
@@ -158,14 +158,18 @@ const KEPT_AS: [KeptAs; 3] = [KeptAs::Accepted, KeptAs::Quarantined, KeptAs::Lat
 pub(super) struct IssuanceLog(pub(super) Arc<Journal<Issued>>);
 
 impl IssuanceLog {
-    /// Returns the address of the entry of an order's certificate. A late certificate has another address if the order
-    /// has both.
-    pub(super) fn address(&self, order: Address, state: &OrderState, kept_as: KeptAs) -> Address {
-        if kept_as == KeptAs::Late && state.certificate.is_some() {
-            Address { id: self.0.id_of(&[b"late", b"certificate", &order.id]), ..order }
-        } else {
-            order
-        }
+    /// Returns the address of the entry of an order's certificate. The first certificate of an order has the address of
+    /// the order, and each late one that follows has another. `late` is a late certificate.
+    pub(super) fn address(&self, order: Address, state: &OrderState, late: Option<&Pem>) -> Address {
+        let Some(certificate) = late else { return order };
+        let is_first =
+            state.late.as_ref().is_some_and(|late| late.number == 0 && late.certificate == *certificate);
+        let name = match (is_first, &state.certificate) {
+            (true, None) => return order,
+            (true, Some(_)) => "certificate",
+            (false, _) => certificate.as_str(),
+        };
+        Address { id: self.0.id_of(&[b"late", name.as_bytes(), &order.id]), ..order }
     }
 
     /// Returns the batch that adds the certificate of an order to the log.
@@ -248,10 +252,11 @@ mod tests {
     use keyway_storage::Memory;
 
     use super::*;
+    use crate::orders::state::Late;
     use crate::records::SealedRecords;
 
     #[tokio::test]
-    async fn a_late_certificate_has_an_entry_of_its_own_beside_that_of_the_order() {
+    async fn each_late_certificate_has_an_entry_of_its_own_beside_that_of_the_order() {
         let ring = KeyRing::new([Key::generate().unwrap()]).unwrap();
         let records = SealedRecords::open(Arc::new(Memory::new()), ring).await.unwrap();
         let log = IssuanceLog(Arc::new(Journal::new(Arc::new(records), "host".into())));
@@ -260,10 +265,18 @@ mod tests {
         let without = OrderState::new(now, Wiped::new("{}".to_owned()));
         let certificate = IssuedCertificate::new(Pem::new("c").unwrap());
         let with = OrderState { certificate: Some(certificate), ..without.clone() };
-        assert_eq!(log.address(order, &without, KeptAs::Late), order, "it is the only one");
-        assert_eq!(log.address(order, &with, KeptAs::Accepted), order);
-        let late = log.address(order, &with, KeptAs::Late);
-        assert_ne!(late, order);
-        assert_eq!(log.address(order, &with, KeptAs::Late), late);
+        let [first, second, third] = ["late 1", "late 2", "late 3"].map(|text| Pem::new(text).unwrap());
+        let late = |number, certificate: &Pem| {
+            Some(Late { certificate: certificate.clone(), revoked: false, ended: false, number })
+        };
+        let without = OrderState { late: late(0, &first), ..without };
+        let with = OrderState { late: late(0, &first), ..with };
+        assert_eq!(log.address(order, &without, Some(&first)), order, "it is the only one");
+        assert_eq!(log.address(order, &with, None), order);
+        let all = [&first, &second, &third].map(|late| log.address(order, &with, Some(late)));
+        assert!(!all.contains(&order) && all[0] != all[1] && all[1] != all[2] && all[2] != all[0]);
+        // The second one has the same address when its revocation is noted.
+        let next = OrderState { late: late(1, &second), ..with };
+        assert_eq!(log.address(order, &next, Some(&second)), all[1]);
     }
 }

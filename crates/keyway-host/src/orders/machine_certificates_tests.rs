@@ -3,6 +3,7 @@
 use keyway_core::codec::Reader;
 
 use super::*;
+use crate::orders::intents::intent;
 use crate::records::Stored;
 
 fn action(state: &OrderState) -> Option<Action> {
@@ -36,7 +37,12 @@ fn tried(order: &OrderState, answer: Option<Answer>) -> OrderState {
 fn with_late() -> OrderState {
     OrderState {
         certificate: Some(certificate("c")),
-        late: Some(Late { certificate: certificate("late").certificate, revoked: false, ended: false }),
+        late: Some(Late {
+            certificate: certificate("late").certificate,
+            revoked: false,
+            ended: false,
+            number: 0,
+        }),
         scheduled: Some(Scheduled { action: Action::Revoke, at: at(2_000) }),
         ..state(Phase::Finished(End::Generated))
     }
@@ -55,7 +61,7 @@ fn a_certificate_that_comes_after_a_cancel_is_kept_and_revoked() {
     assert_eq!((late.phase, late.certificate.clone()), (Phase::Finished(End::Canceled), None));
     assert_eq!(
         late.late,
-        Some(Late { certificate: certificate("c").certificate, revoked: false, ended: false })
+        Some(Late { certificate: certificate("c").certificate, revoked: false, ended: false, number: 0 })
     );
     let asked = stepped(&late, Standing::Free, woken(2_000)).unwrap();
     assert_eq!(asked.command, Some(Command::Ask(Action::Revoke)));
@@ -66,7 +72,7 @@ fn a_certificate_that_comes_after_a_cancel_is_kept_and_revoked() {
 
 #[test]
 fn a_late_certificate_that_cannot_be_revoked_leaves_the_renewal() {
-    let late = Some(Late { certificate: certificate("late").certificate, revoked: false, ended: false });
+    let late = with_late().late;
     let revoke = Some(Scheduled { action: Action::Revoke, at: at(2_000) });
     let renewal = Some(Renewing { due: at(9_000), next: at(9_000), id: None });
     let revoking = OrderState { late, renewal, scheduled: revoke, ..state(Phase::Finished(End::Generated)) };
@@ -79,7 +85,7 @@ fn a_late_certificate_is_revoked_even_if_the_own_one_cannot_be() {
     let both = next(&with_late(), Standing::Free, wanted(RevocationReason::KeyCompromise, 2_000));
     assert!(matches!(both.revoking(), Some(Revoking::Own { .. })));
     let failed = tried(&both, Some(Answer::Unsupported));
-    assert_eq!((failed.revoking(), action(&failed)), (Some(Revoking::Late), Some(Action::Revoke)));
+    assert_eq!((failed.revoking(), action(&failed)), (Some(Revoking::Late(0)), Some(Action::Revoke)));
     let mut stored = Vec::new();
     failed.write(&mut stored);
     assert_eq!(OrderState::read(&mut Reader::new(&stored)).unwrap(), failed);
@@ -100,6 +106,53 @@ fn a_revocation_that_the_authority_turns_out_not_to_offer_leaves_the_order_as_it
     let asked = next(&next(&ready, Standing::Free, closed), Standing::Free, woken(2_000));
     let after = next(&asked, Standing::Ours, reply_to(&asked, Answer::Unsupported, can()));
     assert_eq!(after, ready);
+}
+
+#[test]
+fn certificates_that_come_late_one_after_another_are_all_noted_and_revoked() {
+    let bring = |order: &OrderState, text| {
+        let step =
+            stepped(order, Standing::Others, reply(Answer::Generated(certificate(text)), can())).unwrap();
+        assert!(step.notes && step.keeps_claim, "{text}");
+        step.state.unwrap()
+    };
+    let mut order = bring(&bring(&with_late(), "second"), "third");
+    assert_eq!(next(&order, Standing::Others, reply(Answer::Generated(certificate("third")), can())), order);
+    let mut intents = Vec::new();
+    for (text, answer) in
+        [("late", Answer::Unsupported), ("second", Answer::Revoked), ("third", Answer::Revoked)]
+    {
+        let late = order.late.as_ref().map(|late| &late.certificate);
+        assert_eq!(late, Some(&certificate(text).certificate));
+        let mut stored = Vec::new();
+        order.write(&mut stored);
+        assert_eq!(OrderState::read(&mut Reader::new(&stored)).unwrap(), order);
+        intents.push(intent(&[7; 16], &order, Action::Revoke));
+        order = tried(&order, Some(answer));
+    }
+    assert_eq!((order.late.as_ref().map(|late| late.revoked), action(&order)), (Some(true), None));
+    let order = bring(&order, "fourth");
+    assert_eq!(action(&order), Some(Action::Revoke));
+    intents.push(intent(&[7; 16], &order, Action::Revoke));
+    intents.dedup();
+    assert_eq!(intents.len(), 4, "each revocation is an effect of its own: {intents:?}");
+    assert!(intents[0].as_str().ends_with(".revoke.late"), "{intents:?}");
+}
+
+#[test]
+fn the_oldest_of_too_many_late_certificates_that_wait_is_left_to_the_log() {
+    let mut order = with_late();
+    for number in 0..10 {
+        let brought = reply(Answer::Generated(certificate(&format!("more {number}"))), can());
+        let step = stepped(&order, Standing::Others, brought).unwrap();
+        assert!(step.notes);
+        order = step.state.unwrap();
+    }
+    let waiting: Vec<_> = order.later.iter().map(|pem| pem.as_str().to_owned()).collect();
+    assert_eq!(waiting, (2..10).map(|number| format!("more {number}")).collect::<Vec<_>>());
+    let large = certificate(&"x".repeat(keyway_certificates::Pem::MAX_BYTES));
+    let after = next(&order, Standing::Others, reply(Answer::Generated(large.clone()), can()));
+    assert_eq!(after.later, [large.certificate]);
 }
 
 #[test]
@@ -191,7 +244,7 @@ fn the_same_certificate_with_another_chain_is_not_a_second_one() {
 fn an_answer_counts_for_the_revocation_that_the_plugin_was_asked_for() {
     let able = can().revokes(true);
     let asked = next(&with_late(), Standing::Free, woken(2_000));
-    assert_eq!(asked.revoking(), Some(Revoking::Late));
+    assert_eq!(asked.revoking(), Some(Revoking::Late(0)));
     // The owner revokes the order's own certificate while the late one is being revoked.
     let both = next(&asked, Standing::Others, wanted(RevocationReason::KeyCompromise, 2_500));
     for (answer, is_done) in [(Answer::Revoked, true), (Answer::Broken, false)] {

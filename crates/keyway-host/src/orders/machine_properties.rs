@@ -74,7 +74,7 @@ fn any_setup() -> impl Strategy<Value = Setup> {
 
 fn any_revoking() -> impl Strategy<Value = Option<Revoking>> {
     let own = Revoking::Own { reason: RevocationReason::Superseded, since: at(2_500) };
-    prop::sample::select(vec![None, Some(Revoking::Late), Some(own)])
+    prop::sample::select(vec![None, Some(Revoking::Late(0)), Some(Revoking::Late(1)), Some(own)])
 }
 
 fn any_event() -> impl Strategy<Value = Event> {
@@ -154,10 +154,15 @@ pub(super) fn played(
     Ok(order)
 }
 
-/// Returns the order's own certificate, and its late one.
-fn kept(state: Option<&OrderState>) -> [Option<Pem>; 2] {
-    let own = state.and_then(|state| state.certificate.as_ref()).map(|issued| issued.certificate.clone());
-    [own, state.and_then(|state| state.late.as_ref()).map(|late| late.certificate.clone())]
+/// Returns the late certificates of an order.
+fn late(state: &OrderState) -> impl Iterator<Item = &Pem> {
+    state.late.iter().map(|late| &late.certificate).chain(&state.later)
+}
+
+/// Returns the order's own certificate, and its late ones.
+fn kept(state: Option<&OrderState>) -> Vec<&Pem> {
+    let Some(state) = state else { return Vec::new() };
+    state.certificate.iter().map(|issued| &issued.certificate).chain(late(state)).collect()
 }
 
 /// Tells whether a state is consistent in itself.
@@ -196,14 +201,14 @@ proptest! {
             prop_assert!(step.state.is_some() || step.command.is_none(), "a command needs a stored step");
             prop_assert!(!(step.keeps_claim && step.command.is_some()));
             let after = step.state.as_ref();
-            let is_new = after.is_some() && kept(after) != kept(before);
-            prop_assert_eq!(is_new, step.notes, "a certificate is noted when the order keeps it");
-            if let (true, Some(next)) = (is_new, after) {
+            let new = kept(after).into_iter().find(|kept_now| !kept(before).contains(kept_now));
+            prop_assert_eq!(new.is_some(), step.notes, "a certificate is noted when the order keeps it");
+            if let (Some(new), Some(next)) = (new, after) {
                 let own = match next.phase {
                     Phase::Finished(End::Failed) => KeptAs::Quarantined,
                     _ => KeptAs::Accepted,
                 };
-                let is_late = kept(after)[1] != kept(before)[1];
+                let is_late = late(next).any(|late| late == new);
                 prop_assert_eq!(next.kept_as(), if is_late { KeptAs::Late } else { own });
             }
             // A record is removed only if a client deleted the order.
@@ -218,16 +223,25 @@ proptest! {
                 prop_assert_eq!(&before.metadata, &after.metadata);
                 prop_assert_eq!((before.status(), before.sub_status), (after.status(), after.sub_status));
             }
-            // A new certificate becomes the order's own or its late certificate, unless the order has a late
-            // certificate already.
+            // A new certificate becomes the order's own or a late certificate.
             if let Event::Answered(answered) = event
                 && let Answer::Generated(brought) | Answer::Rejected(Some(brought)) = &answered.answer
             {
-                let is_kept = kept(Some(after)).contains(&Some(brought.certificate.clone()));
-                prop_assert!(is_kept || after.late.is_some());
+                prop_assert!(kept(Some(after)).contains(&&brought.certificate));
             }
-            for certificate in kept(Some(before)).into_iter().flatten() {
-                prop_assert!(kept(Some(after)).contains(&Some(certificate)), "{event:?}: {before:?} {after:?}");
+            // A late certificate stays until it is revoked, or the attempts have ended.
+            let is_over = |late: &Late| match event {
+                Event::Answered(answered) => answered.revoking == Some(Revoking::Late(late.number)),
+                Event::Wake { .. } => before.failures >= limits().retries.attempts,
+                _ => false,
+            };
+            let gone = before.late.as_ref().filter(|late| late.is_settled() || is_over(late));
+            for certificate in kept(Some(before)) {
+                let is_gone = gone.is_some_and(|late| late.certificate == *certificate);
+                prop_assert!(
+                    is_gone || kept(Some(after)).contains(&certificate),
+                    "{event:?}: {before:?} {after:?}"
+                );
             }
             Ok(())
         })?;
@@ -309,6 +323,7 @@ proptest! {
         prop_assert!(!is_decided || matches!(order.phase, Phase::Finished(_)), "{order:?}");
         prop_assert!(!(is_decided && order.delete), "{answer:?} {order:?}");
         prop_assert!(!is_decided || order.to_revoke().is_none(), "{answer:?} {order:?}");
+        prop_assert!(order.later.is_empty(), "{answer:?} {order:?}");
     }
 
     #[test]

@@ -107,7 +107,7 @@
 //! | the same, and reconciles | is asked what happened |
 //! | the same, and made a checkpoint in this call | is checked |
 //! | the same, and can do none of that | waits for a person's [decision](Orders::decide) |
-//! | makes a certificate for an order that is canceled or has ended | keeps it as [late](OrderState::late), and it is revoked |
+//! | makes a certificate for an order that is canceled or has ended | keeps it as [late](OrderState::late), and it is revoked; so are further ones, one after another (H365) |
 //!
 //! If a host stops during a plugin's call, this counts as a passed deadline (decision B6).
 //!
@@ -120,6 +120,15 @@
 //! Hosts may share a storage engine. A worker claims an order before it calls the plugin, as in all engines of this
 //! crate (decision R5). If a client changes or cancels the order during the call, the wish is stored, and is carried
 //! out after the answer. If a worker has lost its claim, its answer is ignored unless it is a certificate.
+//!
+//! # Connections that are gone
+//!
+//! The orders of a connection rest while no host opens it: they pass their deadlines, and deleted ones stay. They are
+//! part of the number [`unowned_lanes`](crate::EngineHealth::unowned_lanes) of [`Host::health`](crate::Host::health).
+//! If the connection does not come back, open one of the same name with an authority of your own
+//! ([`Authority::with_authority`]) that has no capabilities, and answers `InvalidOperation` to `issue` and `check`.
+//! Each order then ends at its next action. Nothing is canceled or revoked at the authority that is gone. The [log of
+//! issued certificates](Orders::issued) has the certificates that no host revoked.
 //!
 //! # Subordinate authorities
 //!

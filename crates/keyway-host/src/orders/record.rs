@@ -26,11 +26,11 @@ pub(super) const LARGEST: usize = 640 << 10;
 /// Checks that the record of the largest order fits, so that a certificate is never lost because its order is too
 /// large. `fixed` is the sealed fixed part, in base64, with two PEM texts and short names. `asked` is the state while
 /// the plugin is asked, with three versions of the metadata. `ended` is the later state, with one version of the
-/// metadata, a certificate, its chain, and a late certificate.
+/// metadata, a certificate, its chain, a late certificate, and others that wait, which are as large together.
 const _: () = {
     let fixed = (2 * Pem::MAX_BYTES + (8 << 10)) / 3 * 4;
     let asked = PluginMeta::MAX_BYTES + 3 * OrderMetadata::MAX_BYTES;
-    let ended = PluginMeta::MAX_BYTES + OrderMetadata::MAX_BYTES + 3 * Pem::MAX_BYTES;
+    let ended = PluginMeta::MAX_BYTES + OrderMetadata::MAX_BYTES + 4 * Pem::MAX_BYTES;
     assert!(fixed + asked < LARGEST && fixed + ended < LARGEST);
 };
 
@@ -150,7 +150,8 @@ impl Stored for OrderState {
             + texts
             + [&self.proposed, &self.changing].into_iter().flatten().map(|text| text.len()).sum::<usize>()
             + self.certificate.as_ref().map_or(0, certificate)
-            + self.late.as_ref().map_or(0, |late| late.certificate.as_str().len())
+            + self.late.as_ref().map_or(0, |late| late.certificate.as_str().len() + 8)
+            + self.later.iter().map(|pem| LENGTH_BYTES + pem.as_str().len()).sum::<usize>()
             + (1 + 8)
             + (1 + 2 * 8 + 1 + LENGTH_BYTES + 32)
             + self.revocation.as_ref().map_or(0, |revocation| LENGTH_BYTES + 10 + revocation.message.len())
@@ -175,8 +176,16 @@ impl Stored for OrderState {
         put_text(out, &self.plugin_meta);
         put_optional(out, self.certificate.as_ref(), put_certificate);
         put_optional(out, self.late.as_ref(), |out, late| {
-            out.push(revoked_code(late.revoked, late.ended));
+            let is_alone = late.number == 0 && self.later.is_empty();
+            out.push(revoked_code(late.revoked, late.ended) + if is_alone { 0 } else { WITH_OTHERS });
             put_text(out, late.certificate.as_str());
+            if !is_alone {
+                put_u32(out, late.number);
+                put_u32(out, u32::try_from(self.later.len()).unwrap_or(u32::MAX));
+                for other in &self.later {
+                    put_text(out, other.as_str());
+                }
+            }
         });
         put_optional(out, self.revocation.as_ref(), |out, revocation| {
             let revoked = revoked_code(revocation.revoked, revocation.ended);
@@ -210,10 +219,7 @@ impl Stored for OrderState {
         let changing = reader.optional(wiped)?;
         let plugin_meta = wiped(reader)?;
         let certificate = reader.optional(certificate)?;
-        let late = reader.optional(|reader| {
-            let (revoked, ended) = revoked(reader)?;
-            Ok(Late { certificate: pem(reader)?, revoked, ended })
-        })?;
+        let (late, later) = reader.optional(late)?.unzip();
         let revocation = reader.optional(revocation)?;
         let expires = reader.optional(Reader::time)?;
         let renewal = reader.optional(|reader| {
@@ -228,6 +234,7 @@ impl Stored for OrderState {
             failures,
             certificate,
             late,
+            later: later.unwrap_or_default(),
             revocation,
             expires,
             renewal,
@@ -294,7 +301,7 @@ fn notice(reader: &mut Reader<'_>) -> Result<Notice, Malformed> {
 fn revocation(reader: &mut Reader<'_>) -> Result<Revocation, Malformed> {
     let reason =
         read_code(reader, &RevocationReason::ALL, RevocationReason::code, "the reason of a revocation")?;
-    let ((revoked, ended), since) = (revoked(reader)?, reader.time()?);
+    let ((revoked, ended), since) = (revoked(reader.byte()?)?, reader.time()?);
     Ok(Revocation { reason, since, revoked, message: reader.text()?.to_owned(), ended })
 }
 
@@ -307,15 +314,32 @@ const fn revoked_code(revoked: bool, ended: bool) -> u8 {
     }
 }
 
-/// Reads whether a certificate is revoked, and whether the attempts have ended without success.
-fn revoked(reader: &mut Reader<'_>) -> Result<(bool, bool), Malformed> {
-    const ALL: [(bool, bool); 3] = [(false, false), (true, false), (false, true)];
-    read_code(
-        reader,
-        &ALL,
-        |(revoked, ended)| revoked_code(revoked, ended),
-        "whether a certificate is revoked",
-    )
+/// Returns whether a certificate is revoked, and whether the attempts have ended without success.
+const fn revoked(code: u8) -> Result<(bool, bool), Malformed> {
+    match code {
+        0 => Ok((false, false)),
+        1 => Ok((true, false)),
+        2 => Ok((false, true)),
+        _ => Err(Malformed { expected: "whether a certificate is revoked" }),
+    }
+}
+
+/// Is added to the code of a late certificate if its number and the certificates that wait follow.
+const WITH_OTHERS: u8 = 3;
+
+/// Reads a late certificate, and those that wait for it.
+fn late(reader: &mut Reader<'_>) -> Result<(Late, Vec<Pem>), Malformed> {
+    let code = reader.byte()?;
+    let others = code.checked_sub(WITH_OTHERS);
+    let ((revoked, ended), certificate) = (revoked(others.unwrap_or(code))?, pem(reader)?);
+    let (mut number, mut later) = (0, Vec::new());
+    if others.is_some() {
+        number = reader.u32()?;
+        for _ in 0..reader.u32()? {
+            later.push(pem(reader)?);
+        }
+    }
+    Ok((Late { certificate, revoked, ended, number }, later))
 }
 
 fn pem(reader: &mut Reader<'_>) -> Result<Pem, Malformed> {
@@ -447,7 +471,8 @@ mod tests {
         let mut ended = OrderState::new(Timestamp::from_milliseconds(0), text(OrderMetadata::MAX_BYTES));
         ended.plugin_meta = text(PluginMeta::MAX_BYTES);
         ended.certificate = Some(issued);
-        ended.late = Some(Late { certificate: pem(), revoked: false, ended: false });
+        ended.late = Some(Late { certificate: pem(), revoked: false, ended: false, number: 1 });
+        ended.later = vec![pem()];
 
         let ring = KeyRing::new([Key::generate().unwrap()]).unwrap();
         let records = SealedRecords::open(Arc::new(Memory::new()), ring).await.unwrap();

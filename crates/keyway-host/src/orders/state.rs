@@ -120,6 +120,15 @@ pub struct Late {
     pub revoked: bool,
     /// Whether the attempts to revoke the certificate have ended without success.
     pub(crate) ended: bool,
+    /// The number of late certificates that the order kept before this one.
+    pub(crate) number: u32,
+}
+
+impl Late {
+    /// Tells whether the certificate is revoked, or the attempts to revoke it have ended.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.revoked || self.ended
+    }
 }
 
 /// How an order keeps a certificate. The numbers are stored, and never change.
@@ -174,8 +183,8 @@ impl Renewing {
 pub(crate) enum Revoking {
     /// The revocation of the order's certificate, with the wish that asked for it.
     Own { reason: RevocationReason, since: Timestamp },
-    /// The revocation of a certificate that came after the order was canceled or ended.
-    Late,
+    /// The revocation of the late certificate with this number.
+    Late(u32),
 }
 
 /// A certificate that is to be revoked.
@@ -184,7 +193,7 @@ pub(super) enum ToRevoke<'a> {
     /// The certificate of the order.
     Own(&'a Pem, RevocationReason),
     /// A certificate that came after the order was canceled or ended.
-    Late(&'a Pem),
+    Late(&'a Late),
 }
 
 /// Describes an order as the host knows it.
@@ -205,8 +214,12 @@ pub struct OrderState {
     pub failures: u32,
     /// The certificate. In [`End::Failed`], the certificate broke a rule, and is kept in quarantine.
     pub certificate: Option<IssuedCertificate>,
-    /// A certificate that came after the order was canceled or ended.
+    /// A certificate that came after the order was canceled or ended. If there are several, they take this place one
+    /// after another, when the attempts to revoke the one before have ended. The log of issued certificates has them
+    /// all.
     pub late: Option<Late>,
+    /// Further late certificates, which wait for their revocation.
+    pub(crate) later: Vec<Pem>,
     /// The revocation of the certificate; `None` unless the owner wanted one.
     pub revocation: Option<Revocation>,
     /// The end of the certificate's validity, if there is a certificate.
@@ -266,6 +279,7 @@ impl OrderState {
             modifications: 0,
             certificate: None,
             late: None,
+            later: Vec::new(),
             revocation: None,
             expires: None,
             renewal: None,

@@ -54,7 +54,9 @@ impl CertificateStore {
 
     /// Stores the certificate of an order as the newest of its chain, unless a later order of the chain has stored its
     /// own certificate. A part that this certificate lacks, such as a chain, is stored as an empty text if an older
-    /// certificate has it. The stable name is derived from the first order of the chain (decision H161).
+    /// certificate has it. A store without bulk writes always gets this text: another host may be about to store the
+    /// part for an older certificate, and then its write fails (decision H345). The stable name is derived from the
+    /// first order of the chain (decision H161).
     ///
     /// In a store with versions, the writes fail if another host wrote since the read. A store without versions cannot
     /// tell: a write of another host between the read of the mark and these writes is lost.
@@ -67,6 +69,7 @@ impl CertificateStore {
         key: Option<&str>,
     ) -> Result<(), StoreError> {
         let store = self.stores.open(&self.name).await?;
+        let bulk = store.capabilities().bulk;
         // Sorting these texts sorts the orders by age.
         let mark = format!("{:020} {order}", made.as_milliseconds());
         let parts = [
@@ -83,8 +86,8 @@ impl CertificateStore {
                 Err(StoreError::SecretNotFound { .. }) => None,
                 there => Some(there?),
             };
-            // A part that only an older certificate has becomes empty in the same batch.
-            let Some(text) = text.or(there.as_ref().map(|_| "")) else { continue };
+            let is_older = there.is_some() || bulk.is_none();
+            let Some(text) = text.or(is_older.then_some("")) else { continue };
             writes.push(match there {
                 Some(there) if part == "order" && there.value.expose_text() > Some(text) => return Ok(()),
                 Some(there) => {
@@ -100,7 +103,7 @@ impl CertificateStore {
         }
         // The mark is written first, so that a store without bulk writes refuses it before it changes another part.
         writes.rotate_right(1);
-        for batch in SecretWrite::batches(writes, store.capabilities().bulk) {
+        for batch in SecretWrite::batches(writes, bulk) {
             SecretWrite::write_batch(store.as_ref(), batch).await?;
         }
         Ok(())

@@ -19,7 +19,7 @@ use super::listeners::Listeners;
 use super::machine::{self, Command, Event, Setup, TransitionError};
 use super::policy::OrderPolicy;
 use super::record::Placed;
-use super::state::{About, OrderState, Phase};
+use super::state::{About, KeptAs, OrderState, Phase};
 use super::storing::CertificateStore;
 use super::verified_orders::VerifiedOrders;
 use crate::plugin::LaneGuard;
@@ -100,11 +100,16 @@ impl Workflow for OrderWorkflow {
         event: &Event,
     ) -> Result<Option<Note>, RecordError> {
         let (Event::Answered(answered), Some(next)) = (event, next) else { return Ok(None) };
-        let Some(facts) = &answered.facts else { return Ok(None) };
         let (placed, order, kept_as) = (&entry.fixed, order_id(&entry.address.id), next.kept_as());
+        let late = answered.answer.certificate().filter(|_| kept_as == KeptAs::Late);
+        let serial = answered.facts.as_ref().map(|facts| facts.serial.as_str());
+        if late.is_some() {
+            warn!(authority = %placed.authority, %order, serial, "a certificate came late, and is to be revoked");
+        }
+        let Some(facts) = &answered.facts else { return Ok(None) };
         let told = (answered.again.now, kept_as);
         let issued = IssuedEntry::of((order, &placed.owner, &placed.authority), facts, told);
-        self.log.note(self.log.address(entry.address, next, kept_as), issued).map(Some)
+        self.log.note(self.log.address(entry.address, next, late), issued).map(Some)
     }
 
     fn stored(&self, _: &Entry<Self>, _: &Self::Event) {

@@ -29,7 +29,8 @@ pub struct EngineHealth {
     /// How long the oldest record has been due.
     pub oldest: Option<Duration>,
     /// The number of lanes with waiting work that this host cannot do, because their service or plugin is missing or
-    /// disabled.
+    /// disabled. If it stays above zero on every host, that work rests for ever. The page of the module `orders` tells
+    /// how to end the orders of a connection that is gone.
     pub unowned_lanes: usize,
     /// The lanes of this host.
     pub lanes: Vec<LaneHealth>,

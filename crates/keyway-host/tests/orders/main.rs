@@ -5,6 +5,7 @@ mod answers;
 mod changes;
 mod crashes;
 mod giving_up;
+mod gone;
 #[path = "../support/ground.rs"]
 mod ground;
 mod issued;

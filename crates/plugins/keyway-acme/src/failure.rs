@@ -7,8 +7,8 @@ use keyway_certificates::{CertificateError, OrderOutcome, Waiting};
 use crate::account_key::AccountKeyError;
 use crate::problem::{Problem, ProblemKind};
 
-/// The number of refused reads of an order in a row after which the order counts as gone. The host waits between two
-/// reads, so a copy of the server that is behind has caught up long before.
+/// The number of calls in a row with a refused read after which an order ends. The host waits between two calls, so a
+/// copy of the server that is behind has caught up long before.
 pub(crate) const MAX_REFUSED_READS: u32 = 10;
 const SERVER: &str = "the ACME server";
 pub(crate) const UNREACHED: &str = "The certificate authority cannot be reached at the moment.";
@@ -19,7 +19,8 @@ pub(crate) enum Failure {
     /// The server was not reached, or asked to try again later. The request had no effect.
     #[error("the ACME server cannot be reached at the moment: {reason}")]
     Unavailable { retry_after: Option<Duration>, reason: String },
-    /// There was no answer, a redirect, or the server answered that it had an error. The request may have had its effect.
+    /// There was no answer, a redirect, or the server answered that it had an error. The request may have had its
+    /// effect.
     #[error("the ACME server gave no usable answer: {reason}")]
     NoAnswer { reason: String },
     /// Another server answered in place of the ACME server, for example a gateway or a captive portal. The request may
@@ -32,6 +33,9 @@ pub(crate) enum Failure {
     /// The server refused to show an object. Its copy may be outdated, so the object may exist.
     #[error(transparent)]
     Unread(Problem),
+    /// The server shows a valid order, but not its certificate. Its copy may be outdated.
+    #[error("the ACME server shows a valid order without its certificate: {reason}")]
+    Withheld { retry_after: Option<Duration>, reason: String },
     /// The server's answer does not follow RFC 8555.
     #[error("the ACME server does not keep to RFC 8555: {0}")]
     Protocol(&'static str),
@@ -60,6 +64,36 @@ impl Failure {
         }
     }
 
+    /// Converts the failure of the read of a certificate. If another server answered, it may do so for good: the ACME
+    /// server has just shown the order.
+    pub(crate) fn of_download(self) -> Self {
+        match self {
+            Self::Unread(problem) => Self::Withheld { retry_after: None, reason: problem.to_string() },
+            Self::Foreign { retry_after, reason } => Self::Withheld { retry_after, reason },
+            other => other,
+        }
+    }
+
+    /// Tells whether the server did not show an object that it should have.
+    pub(crate) const fn is_refused_read(&self) -> bool {
+        matches!(self, Self::Unread(_) | Self::Withheld { .. })
+    }
+
+    /// Converts a refused read after which no other one follows. The certificate that the server does not show may be
+    /// in use elsewhere, and the host has nothing to revoke it with (decision H364).
+    pub(crate) fn for_good(self) -> Self {
+        match self {
+            Self::Unread(problem) => Self::Problem(problem),
+            Self::Withheld { reason, .. } => Self::Other(CertificateError::refused(
+                "The certificate authority made a certificate, but does not hand it out. The certificate may be valid.",
+                format!(
+                    "the ACME server does not show the certificate of a valid order, and it cannot be revoked: {reason}"
+                ),
+            )),
+            other => other,
+        }
+    }
+
     /// Tells whether the server refused for this reason.
     pub(crate) fn is(&self, kind: &ProblemKind) -> bool {
         matches!(self, Self::Problem(problem) if problem.kind == *kind)
@@ -81,7 +115,7 @@ impl Failure {
             Self::Unavailable { retry_after, reason } => {
                 CertificateError::Unavailable { what: SERVER, retry_after, source: Some(reason.into()) }
             }
-            Self::NoAnswer { reason } | Self::Foreign { reason, .. } => {
+            Self::NoAnswer { reason } | Self::Foreign { reason, .. } | Self::Withheld { reason, .. } => {
                 CertificateError::system("get an answer of its ACME server", reason)
             }
             Self::Protocol(what) => CertificateError::system("understand its ACME server", what),
@@ -105,9 +139,9 @@ impl Failure {
     /// Converts the failure to the outcome or the error of a call for an order. `is_placed` tells whether the server
     /// has the order. If so, and a request got no answer or a system of the host is unavailable, the order waits and is
     /// checked again later. If another server answered, or the server did not show an object, the authority is
-    /// unavailable, and the host limits the number of attempts, except for a renewal. So the caller counts the refused
-    /// reads of the order itself. After [`MAX_REFUSED_READS`] in a row, it passes a [`Problem`](Self::Problem), which
-    /// ends the order (decisions B7, H305 and H358).
+    /// unavailable, and the host limits the number of attempts, except for a renewal. So the caller counts the calls
+    /// with a refused read. After [`MAX_REFUSED_READS`] in a row, it passes the failure [for good](Self::for_good),
+    /// which ends the order (decisions B7, H305, H358 and H364).
     pub(crate) fn into_outcome(self, is_placed: bool) -> Result<OrderOutcome, CertificateError> {
         let later = |retry_after: Option<Duration>| {
             let waiting = Waiting::new(UNREACHED);
@@ -121,6 +155,7 @@ impl Failure {
             }
             Self::Unavailable { retry_after, .. }
             | Self::Foreign { retry_after, .. }
+            | Self::Withheld { retry_after, .. }
             | Self::Other(CertificateError::Unavailable { retry_after, .. }) => {
                 OrderOutcome::CaUnavailable(later(retry_after))
             }
@@ -175,8 +210,12 @@ mod tests {
         let delay = Some(Duration::from_secs(9));
         let failure = || Failure::Foreign { retry_after: delay, reason: "404".into() };
         for is_placed in [false, true] {
-            let outcome = failure().into_outcome(is_placed).unwrap();
-            assert!(matches!(outcome, OrderOutcome::CaUnavailable(waiting) if waiting.retry_after == delay));
+            for failure in [failure(), failure().of_download()] {
+                let outcome = failure.into_outcome(is_placed).unwrap();
+                assert!(
+                    matches!(outcome, OrderOutcome::CaUnavailable(waiting) if waiting.retry_after == delay)
+                );
+            }
         }
         assert_eq!(failure().into_error().effect(), Effect::Unknown);
         assert!(failure().is_refusal() && !failure().leaves_nothing());

@@ -58,21 +58,13 @@ impl Acme {
             };
         }
         match self.seen(url.clone(), until).await {
-            Ok(seen) => {
-                kept.forget_refused_reads();
-                self.gone_on(order, seen, until).await
-            }
-            Err(Failure::Unread(problem)) => {
-                let is_gone = kept.count_refused_read()? >= MAX_REFUSED_READS;
-                let failure = if is_gone { Failure::Problem(problem) } else { Failure::Unread(problem) };
-                self.failed(order, &url, failure, until).await
-            }
+            Ok(seen) => self.gone_on(order, seen, until).await,
             Err(failure) => self.failed(order, &url, failure, until).await,
         }
     }
 
-    /// Converts a failure to the outcome of an order. If the failure ends the order, also cleans up. A refused
-    /// checkpoint does not end it: the proofs and the records may be those of another worker now.
+    /// Converts a failure to the outcome of an order, and counts the refused reads. If the failure ends the order, also
+    /// cleans up. A refused checkpoint does not end it: the proofs and the records may be those of another worker now.
     pub(crate) async fn failed(
         &self,
         order: &CertificateOrder,
@@ -83,6 +75,9 @@ impl Acme {
         if let Failure::Unsaved(error) = failure {
             return Err(error);
         }
+        let kept = Kept(&order.plugin_meta);
+        let is_last = failure.is_refused_read() && kept.count_refused_read()? >= MAX_REFUSED_READS;
+        let failure = if is_last { failure.for_good() } else { failure };
         match failure.into_outcome(true) {
             Ok(outcome) => self.settled(order, url, outcome, until).await,
             Err(error) if error.effect() == Effect::None => {
@@ -90,7 +85,7 @@ impl Acme {
                 let message = ended.message().as_str().to_owned();
                 // The detail may contain a long text of the server, so it is cut like a message.
                 let detail = ClientMessage::new(error.detail()).as_str().to_owned();
-                Kept(&order.plugin_meta).set_end(&End { message, error: Some(detail) })?;
+                kept.set_end(&End { message, error: Some(detail) })?;
                 let settled = self.settled(order, url, ended, until).await?;
                 if settled.waiting().is_some() { Ok(settled) } else { Err(error) }
             }
@@ -107,7 +102,10 @@ impl Acme {
     ) -> Result<OrderOutcome, CertificateError> {
         let url = seen.url.clone();
         match self.advanced(order, seen, until).await {
-            Ok(outcome) => self.settled(order, &url, outcome, until).await,
+            Ok(outcome) => {
+                Kept(&order.plugin_meta).forget_refused_reads();
+                self.settled(order, &url, outcome, until).await
+            }
             Err(failure) => self.failed(order, &url, failure, until).await,
         }
     }
@@ -221,7 +219,8 @@ impl Acme {
     async fn downloaded(&self, state: &OrderState, until: Instant) -> Result<IssuedCertificate, Failure> {
         let url =
             state.certificate.as_deref().ok_or(Failure::Protocol("a valid order has no certificate"))?;
-        let chain = String::from_utf8(self.read(url, until).await?.body);
+        let answer = self.read(url, until).await.map_err(Failure::of_download)?;
+        let chain = String::from_utf8(answer.body);
         let chain = chain.map_err(|_| Failure::Protocol("a certificate is not PEM"))?;
         certificate::split(&chain)
     }

@@ -98,7 +98,9 @@
 //! authority, so a revocation outlasts a change of the authority's key. Entries of other programs in the list
 //! are kept. The list must not be signed. The plugin removes an entry of its own a day after all certificates that
 //! were issued before the revocation have expired, and the longest validity has passed, at the second revocation after
-//! that time. If the clock is that far ahead at two revocations in a row, needed entries are lost.
+//! that time. If the clock is that far ahead at two revocations in a row, needed entries are lost. If it was more than
+//! a day ahead at one, a list that another program made keeps the entries after it for ever, since certificates may
+//! have been issued that its record does not know.
 //!
 //! The record holds the number of the list, the last revocation, and the time by which all certificates expire. So a
 //! lost list is detected, and no certificate is issued or revoked until the list is back:

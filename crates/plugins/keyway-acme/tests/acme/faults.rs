@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_certificates::{CertificateAuthority as _, OrderOutcome, RetryMethod};
+use keyway_certificates::{CertificateAuthority as _, CertificateError, OrderOutcome, RetryMethod};
 use pollster::block_on;
 
 use crate::support::{Desk, TestOrder, certified};
@@ -236,4 +236,58 @@ fn an_order_that_the_server_does_not_show_any_more_ends() {
     assert!(matches!(outcome, OrderOutcome::InvalidOperation(_)), "{outcome:?}");
     let left = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
     assert_eq!((left.entries.len(), desk.server.proofs().len()), (1, 0));
+}
+
+/// Tests a valid order whose certificate is refused, by the server itself or by another one in its place.
+#[test]
+fn an_order_whose_certificate_is_never_shown_ends() {
+    for is_foreign in [false, true] {
+        let desk = Desk::new();
+        let acme = desk.open();
+        let order = TestOrder::new("order", &["door.example.com"]);
+        block_on(acme.issue(&order.order)).unwrap();
+        block_on(acme.check(&order.order)).unwrap();
+        let checked = || {
+            desk.server.set(|settings| {
+                if is_foreign {
+                    settings.gateway = Some(("certificate".into(), 404));
+                } else {
+                    settings.refused = Some("certificate".into());
+                }
+            });
+            block_on(acme.check(&order.order))
+        };
+        for _ in 1..10 {
+            let outcome = checked().unwrap();
+            assert!(matches!(outcome, OrderOutcome::CaUnavailable(_)), "{outcome:?}");
+        }
+        // The second error is that of a host that did not store the first one: the server is not asked again.
+        for _ in 0..2 {
+            let Err(CertificateError::Refused { client_message, .. }) = checked() else { panic!("it ends") };
+            assert!(client_message.contains("may be valid"), "{client_message}");
+        }
+        let left = block_on(desk.storage.scan(&keyway_storage::KeyRange::all(), None, 99)).unwrap();
+        assert_eq!((left.entries.len(), desk.server.proofs().len()), (1, 0));
+        assert_eq!((desk.server.count("certificate"), desk.server.finalizations()), (10, vec![1]));
+    }
+}
+
+#[test]
+fn an_order_whose_authorization_is_never_shown_ends() {
+    let desk = Desk::new();
+    let acme = desk.open();
+    let order = TestOrder::new("order", &["door.example.com"]);
+    desk.server.set(|settings| settings.gateway = Some(("authorization".into(), 502)));
+    block_on(acme.issue(&order.order)).unwrap();
+    desk.server.set(|settings| settings.gateway = None);
+    let checked = || {
+        desk.server.set(|settings| settings.refused = Some("authorization".into()));
+        block_on(acme.check(&order.order)).unwrap()
+    };
+    for _ in 1..10 {
+        let outcome = checked();
+        assert!(matches!(outcome, OrderOutcome::CaUnavailable(_)), "{outcome:?}");
+    }
+    let outcome = checked();
+    assert!(matches!(outcome, OrderOutcome::InvalidOperation(_)), "{outcome:?}");
 }

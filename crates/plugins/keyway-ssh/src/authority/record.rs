@@ -1,7 +1,7 @@
 //! The record beside a list. It shows whether the list was lost, or restored from an old copy, and until when
 //! revocations are needed.
 
-use super::krl::end_of_period;
+use super::krl::{Expiry, end_of_period};
 
 /// The last known facts about a list, stored apart from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) struct Record {
     pub(super) last: Option<String>,
 }
 
+/// The longest possible validity of a certificate.
+const LONGEST_SECONDS: u64 = super::settings::LONGEST_MINUTES * 60;
 const FIRST_LINE: &str = "keyway-ssh record of a revocation list, version 1";
 const NUMBER: &str = "number ";
 const LONGEST: &str = "longest ";
@@ -31,7 +33,7 @@ impl Record {
     /// Makes the record for a list that has none: another program made the list, or the record was lost. The record
     /// assumes that certificates with the longest possible validity were issued.
     pub(super) const fn of_others(number: u64) -> Self {
-        Self { number, longest_seconds: super::settings::LONGEST_MINUTES * 60, ..Self::NEW }
+        Self { number, longest_seconds: LONGEST_SECONDS, ..Self::NEW }
     }
 
     /// Notes that a certificate is issued. The expiry is that of the longest validity, since a record
@@ -43,11 +45,14 @@ impl Record {
     }
 
     /// Returns the time by which the certificates that were issued until now have expired. The clock is trusted only to
-    /// make this time later: it may be wrong now, or have been wrong when a certificate was issued.
+    /// make this time later: it may be wrong now, or have been wrong when a certificate was issued. The time is certain
+    /// if the record knows every certificate. A record of a list of others does not, and has the longest possible
+    /// validity.
     ///
-    /// See decision H314.
-    pub(super) fn all_expired(&self, now: u64) -> u64 {
-        self.latest_expiry.max(now.saturating_add(self.longest_seconds))
+    /// See decisions H314 and H366.
+    pub(super) fn all_expired(&self, now: u64) -> Expiry {
+        let at = self.latest_expiry.max(now.saturating_add(self.longest_seconds));
+        Expiry { at, is_certain: self.longest_seconds < LONGEST_SECONDS }
     }
 
     /// Reads a record. Returns `None` if the bytes are not a record.
@@ -99,11 +104,19 @@ mod tests {
     fn a_record_of_others_knows_the_expiry_from_the_next_certificate_on() {
         let mut record =
             Record { longest_seconds: 9000, last: Some("K_1".to_owned()), ..Record::of_others(7) };
-        assert_eq!(record.all_expired(10_000), 19_000);
+        assert_eq!(record.all_expired(10_000).at, 19_000);
         record.note_certificate(60, 10_000);
         // The end of the sixth hour is the first one after the certificates of before have expired.
-        assert_eq!([record.all_expired(0), record.all_expired(20_000)], [21_600, 29_000]);
+        assert_eq!([0, 20_000].map(|now| record.all_expired(now).at), [21_600, 29_000]);
         assert!(record.text().ends_with(" version 1\nnumber 7\nlongest 9000\nlatest 21600\nlast K_1\n"));
+    }
+
+    #[test]
+    fn only_a_record_that_knows_every_certificate_is_certain_of_their_expiry() {
+        for (mut record, is_certain) in [(Record::NEW, true), (Record::of_others(0), false)] {
+            record.note_certificate(60, 10_000);
+            assert_eq!(record.all_expired(0).is_certain, is_certain);
+        }
     }
 
     #[test]

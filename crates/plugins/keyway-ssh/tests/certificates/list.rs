@@ -220,6 +220,30 @@ fn a_clock_that_is_wrong_once_brings_no_certificate_back() {
     }
 }
 
+/// Checks that one revocation under a clock far ahead keeps only its own entry, unless certificates may have been
+/// issued that the record does not know.
+#[test]
+fn entries_after_a_time_far_ahead_are_removed() {
+    for is_taken_over in [false, true] {
+        let authority = Authority::new();
+        if is_taken_over {
+            fs::remove_file(authority.file(RECORD)).unwrap();
+            fs::write(authority.file("krl"), "").unwrap();
+        }
+        authority.issue("one").unwrap();
+        authority.at(20_000 * DAY);
+        authority.revoke_intent("ahead").unwrap();
+        authority.at(HOUR);
+        authority.revoke_intent("one").unwrap();
+        authority.at(1000 * DAY);
+        for intent in ["two", "three"] {
+            authority.revoke_intent(intent).unwrap();
+        }
+        assert_eq!(authority.lists("one"), is_taken_over);
+        assert!(authority.lists("ahead") && authority.lists("two") && authority.lists("three"));
+    }
+}
+
 /// Checks that with a list that cannot grow, revocations fail, and certificates are still issued.
 #[test]
 fn a_full_list_still_issues() {

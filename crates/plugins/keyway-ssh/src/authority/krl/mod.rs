@@ -36,6 +36,15 @@ struct Certificates {
     sections: Vec<(u8, Vec<u8>)>,
 }
 
+/// The time by which the certificates of a revocation have expired.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Expiry {
+    /// The time, in seconds since 1970.
+    pub(super) at: u64,
+    /// Whether this is the right time even if the clock is late now.
+    pub(super) is_certain: bool,
+}
+
 /// Bytes that are not a key revocation list, or a list that cannot be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RevocationListFault {
@@ -160,19 +169,19 @@ impl RevocationList {
     }
 
     /// Revokes the certificates with this key id for every authority, and removes expired entries. The certificates
-    /// expire at `expiry` at the latest, in seconds since 1970. Returns false, and changes nothing, if they were
-    /// revoked already.
-    pub(super) fn revoke(&mut self, key_id: &str, now: u64, expiry: u64) -> Result<bool, Fault> {
+    /// expire at `expiry` at the latest. Returns false, and changes nothing, if they were revoked already.
+    pub(super) fn revoke(&mut self, key_id: &str, now: u64, expiry: Expiry) -> Result<bool, Fault> {
         if self.revokes(key_id)? {
             return Ok(false);
         }
-        // If this time is long before that of an earlier change, the clock is or was wrong by an unknown amount, so the
-        // new revocation is kept for ever. Clocks of several hosts differ less; their revocations are kept longer by
-        // the difference. Entries are removed only if they had expired at the last change too, so a time far in the
-        // future removes nothing unless the change before or after it has one, too.
+        // If this time is long before that of an earlier change, the clock is or was wrong by an unknown amount. Then
+        // the new revocation is kept for ever, unless its expiry is certain (decision H366). Clocks of several hosts
+        // differ less; their revocations are kept longer by the difference. Entries are removed only if they had
+        // expired at the last change too, so a time far in the future removes nothing unless the change before or
+        // after it has one, too.
         let late = self.generated.saturating_sub(now);
-        let kept = expiry.saturating_add(late).saturating_add(CLOCK_MARGIN);
-        let until = (late <= CLOCK_MARGIN).then(|| end_of_period(kept));
+        let kept = expiry.at.saturating_add(late.min(CLOCK_MARGIN)).saturating_add(CLOCK_MARGIN);
+        let until = (late <= CLOCK_MARGIN || expiry.is_certain).then(|| end_of_period(kept));
         let passed = now.min(self.last_change());
         self.sections.retain(|section| match section {
             Section::Certificates(certificates) => certificates.until().is_none_or(|until| until > passed),

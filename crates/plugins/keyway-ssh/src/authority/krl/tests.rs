@@ -46,6 +46,11 @@ fn lists() -> impl Strategy<Value = RevocationList> {
     )
 }
 
+/// Returns an expiry that depends on the clock.
+const fn by_clock(at: u64) -> Expiry {
+    Expiry { at, is_certain: false }
+}
+
 proptest! {
     #[test]
     fn a_written_list_is_read(list in lists()) {
@@ -60,7 +65,7 @@ proptest! {
     fn revoking_adds_and_removes_nothing(list in lists(), key_id in "[a-z]{1,4}", now in any::<u64>()) {
         let mut after = list.clone();
         let was = list.revokes(&key_id).unwrap();
-        prop_assert_eq!(after.revoke(&key_id, now, now.saturating_add(HOUR)).unwrap(), !was);
+        prop_assert_eq!(after.revoke(&key_id, now, by_clock(now.saturating_add(HOUR))).unwrap(), !was);
         prop_assert!(after.revokes(&key_id).unwrap());
         if was {
             prop_assert_eq!(&after, &list);
@@ -99,11 +104,39 @@ proptest! {
             let (now, expiry) = (START + hour * HOUR, START + (hour + 30) * HOUR);
             let wrong = wrong.filter(|_| !was_wrong);
             was_wrong = wrong.is_some();
-            list.revoke(&number.to_string(), wrong.map_or(now, u64::from), expiry).unwrap();
+            list.revoke(&number.to_string(), wrong.map_or(now, u64::from), by_clock(expiry)).unwrap();
             needed.push((number, expiry));
             for (number, expiry) in &needed {
                 prop_assert!(list.revokes(&number.to_string()).unwrap() || *expiry <= now, "{}", number);
             }
+        }
+    }
+
+    /// Lets the clock be late at any change, and ahead at any change whose time follows one that was not ahead.
+    #[test]
+    fn an_entry_with_a_certain_expiry_is_removed_after_it_and_not_before_whatever_the_clock_was(
+        changes in prop::collection::vec((0..40u64, prop::option::of(any::<u32>())), 1..20)
+    ) {
+        let (mut list, mut hour, mut was_ahead, mut needed) = (RevocationList::EMPTY, 0, false, Vec::new());
+        let certain = |at| Expiry { at, is_certain: true };
+        for (number, (passed, wrong)) in changes.into_iter().enumerate() {
+            hour += passed;
+            let (right, expiry) = (START + hour * HOUR, START + (hour + 30) * HOUR);
+            let now = wrong.map_or(right, u64::from);
+            let now = if was_ahead { now.min(right) } else { now };
+            was_ahead = now > right;
+            list.revoke(&number.to_string(), now, certain(expiry)).unwrap();
+            needed.push((number, expiry));
+            for (number, expiry) in &needed {
+                prop_assert!(list.revokes(&number.to_string()).unwrap() || *expiry <= right, "{}", number);
+            }
+        }
+        let end = START + (hour + 30) * HOUR + 2 * CLOCK_MARGIN + PERIOD;
+        for last in ["x", "y"] {
+            list.revoke(last, end, certain(end)).unwrap();
+        }
+        for (number, _) in needed {
+            prop_assert!(!list.revokes(&number.to_string()).unwrap(), "{}", number);
         }
     }
 
@@ -126,7 +159,7 @@ const START: u64 = 1_800_000_000;
 fn left<const N: usize>(revoked: &[(&str, u64)], ids: [&str; N]) -> [bool; N] {
     let mut list = RevocationList::EMPTY;
     for (key_id, hour) in revoked {
-        list.revoke(key_id, START + hour * HOUR, START + (hour + 2) * HOUR).unwrap();
+        list.revoke(key_id, START + hour * HOUR, by_clock(START + (hour + 2) * HOUR)).unwrap();
         list = RevocationList::decode(&list.encode()).unwrap();
     }
     ids.map(|key_id| list.revokes(key_id).unwrap())
@@ -149,7 +182,7 @@ fn entries_expired_for_a_day_are_removed() {
 fn entries_stay_for_the_longest_validity() {
     for longest in [60, HOUR, 100 * DAY + 1, 366 * DAY] {
         let mut list = RevocationList::EMPTY;
-        list.revoke("a", START + 1, START + 1 + longest).unwrap();
+        list.revoke("a", START + 1, by_clock(START + 1 + longest)).unwrap();
         // A change removes an entry only if the entry had also expired at the change before. So there are two changes
         // at each time: the first one confirms the time for the second one.
         for (key_id, now, is_left) in [
@@ -158,7 +191,7 @@ fn entries_stay_for_the_longest_validity() {
             ("d", DAY + longest + HOUR, true),
             ("e", DAY + longest + HOUR, false),
         ] {
-            list.revoke(key_id, START + now, START + now + longest).unwrap();
+            list.revoke(key_id, START + now, by_clock(START + now + longest)).unwrap();
             assert_eq!(list.revokes("a").unwrap(), is_left, "{key_id} {longest}");
         }
     }
@@ -172,7 +205,7 @@ fn a_list_does_not_grow_for_ever() {
     let mut longest = (0, 0);
     for number in 0..5000 {
         let now = START + number * 81;
-        assert!(list.revoke(&format!("K_{number:08}"), now, now + HOUR).unwrap());
+        assert!(list.revoke(&format!("K_{number:08}"), now, by_clock(now + HOUR)).unwrap());
         longest = (longest.0.max(list.sections.len()), longest.1.max(list.encode().len()));
     }
     assert!(longest.0 <= 28, "{}", longest.0);
@@ -189,9 +222,9 @@ fn a_wrong_clock_removes_no_revocation() {
     // The clock is in the past for a while. Revocations of that time are kept for ever.
     let mut list = RevocationList { generated: START, ..RevocationList::EMPTY };
     for (key_id, now) in [("a", 5), ("b", 6), ("c", START + 1), ("d", START + 2), ("e", START + 5000 * DAY)] {
-        list.revoke(key_id, now, now + HOUR).unwrap();
+        list.revoke(key_id, now, by_clock(now + HOUR)).unwrap();
     }
-    list.revoke("f", START + 5001 * DAY, START + 5001 * DAY + HOUR).unwrap();
+    list.revoke("f", START + 5001 * DAY, by_clock(START + 5001 * DAY + HOUR)).unwrap();
     let left = ["a", "b", "c", "d", "e", "f"].map(|key_id| list.revokes(key_id).unwrap());
     assert_eq!(left, [true, true, false, false, true, true]);
 }
@@ -228,7 +261,8 @@ fn revocations_of_other_programs_are_kept() {
         let reserved = reserved.as_bytes().to_vec();
         let mut list = RevocationList { reserved, sections: sections.clone(), ..RevocationList::EMPTY };
         for day in [1, 5000, 5001] {
-            list.revoke(&format!("{day}"), START + day * DAY, START + day * DAY + HOUR).unwrap();
+            let now = START + day * DAY;
+            list.revoke(&format!("{day}"), now, by_clock(now + HOUR)).unwrap();
         }
         assert!(list.sections.starts_with(&sections));
         assert!(list.revokes("1").unwrap() == is_kept && list.revokes("5001").unwrap());
