@@ -50,8 +50,8 @@ impl Bench {
         (output.status.success(), String::from_utf8_lossy(&said).into_owned())
     }
 
-    /// Runs `openssl verify -x509_strict` on a certificate with its chain, and with `more` as further arguments. Returns
-    /// whether OpenSSL accepts the certificate, and its output.
+    /// Runs `openssl verify -x509_strict` on a certificate with its chain, and with `more` as further arguments.
+    /// Returns whether OpenSSL accepts the certificate, and its output.
     fn verify(&self, ca: &LocalCa, issued: &IssuedCertificate, more: &[&str]) -> (bool, String) {
         let base = block_on(ca.default_ca()).unwrap().unwrap().signing_certificate.unwrap();
         let root = self.write("root.pem", base.as_str());

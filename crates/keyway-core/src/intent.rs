@@ -75,7 +75,8 @@ pub enum Reconciled<R> {
     /// refuse it. Such a late call may come from a suspended process, or from a queue of the service. After this answer
     /// the host forgets the object that was to be made, so an object that is made later would be lost.
     ///
-    /// A plugin whose service cannot refuse late calls answers with a temporary error until no call can be late any more.
+    /// A plugin whose service cannot refuse late calls answers with a temporary error until no call can be late any
+    /// more.
     NothingHappened,
     /// The object was made, and has this reference. Its values cannot be recovered.
     Made(R),

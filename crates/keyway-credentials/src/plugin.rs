@@ -151,8 +151,8 @@ pub trait CredentialStore: fmt::Debug + Send + Sync {
     /// call also succeeds if the vault no longer has the lease.
     ///
     /// # Errors
-    /// [`Unsupported`](CredentialError::Unsupported) without the capability `leases`: then the host considers an earlier
-    /// lease as taken back. After any other error it considers the lease as held, and tries again.
+    /// [`Unsupported`](CredentialError::Unsupported) without the capability `leases`: then the host considers an
+    /// earlier lease as taken back. After any other error it considers the lease as held, and tries again.
     async fn check_in(&self, check_in: &CheckIn) -> Result<CheckedIn, CredentialError> {
         let _ = check_in;
         Err(CredentialError::Unsupported { what: "leases" })

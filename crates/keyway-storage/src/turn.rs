@@ -13,8 +13,8 @@ use async_lock::{Mutex, MutexGuardArc};
 
 use crate::Storage;
 
-/// How many times a writer yields to writers that lost a race. The number is bounded, because the future of such a writer
-/// may not be polled for a long time.
+/// How many times a writer yields to writers that lost a race. The number is bounded, because the future of such a
+/// writer may not be polled for a long time.
 const YIELDS: u32 = 64;
 
 /// The address of a storage engine in memory, and the key of a record in it.
@@ -125,8 +125,8 @@ impl Turn {
         Self { engine: Arc::clone(engine), has_yielded: false, held: None }
     }
 
-    /// Yields once in an operation to the writers that lost a race for the record at `key`. Returns `true` if there were
-    /// any: then the record has to be read again.
+    /// Yields once in an operation to the writers that lost a race for the record at `key`. Returns `true` if there
+    /// were any: then the record has to be read again.
     ///
     /// A writer that did not yield could win every race against them, because it reads the record again right after its
     /// own commit.

@@ -45,8 +45,8 @@ struct Shared {
     new_orders: AtomicUsize,
     requests: AtomicUsize,
     books: Mutex<Books>,
-    /// Passes new orders on one after the other. Pebble 2.4 hangs for ever if it looks for a valid authorization for one
-    /// new order while it makes the challenges of another one: the two take the same two locks in opposite order.
+    /// Passes new orders on one after the other. Pebble 2.4 hangs for ever if it looks for a valid authorization for
+    /// one new order while it makes the challenges of another one: the two take the same two locks in opposite order.
     order: Mutex<()>,
     is_ended: AtomicBool,
 }

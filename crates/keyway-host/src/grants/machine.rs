@@ -14,8 +14,8 @@
 //! A record is removed only after the plugin has said, or a person has decided, that there is no credential. An event
 //! that settles a grant counts only if its caller has the claim on the grant, because a host that lost its claim does
 //! not know about the calls of its successor (decision H50). There is one exception: a credential that arrives late is
-//! accepted if the grant still exists and has no credential, and revoked otherwise. If the grant is gone, the credential
-//! gets a record again until it is revoked.
+//! accepted if the grant still exists and has no credential, and revoked otherwise. If the grant is gone, the
+//! credential gets a record again until it is revoked.
 
 use keyway_core::Timestamp;
 use keyway_issuers::{CredentialRef, Description, Parameters, Violation};

@@ -16,8 +16,8 @@ const MOST_OWNER: usize = 384 << 10;
 /// reference to the credential comes when the credential exists, and each host that works on the grant adds its claim.
 pub(super) const LARGEST: usize = 544 << 10;
 
-/// Checks that a grant that was stored at its first step can be stored at every later one, with the largest reference to
-/// a credential and 8 KiB for the rest. `owner` is the sealed fixed part, in base64.
+/// Checks that a grant that was stored at its first step can be stored at every later one, with the largest reference
+/// to a credential and 8 KiB for the rest. `owner` is the sealed fixed part, in base64.
 const _: () = {
     let owner = (MOST_OWNER + (1 << 10)) / 3 * 4;
     assert!(owner + MAX_STATE_BYTES + (8 << 10) < LARGEST);

@@ -273,7 +273,8 @@ impl Tasks {
         sleep
     }
 
-    /// Starts a task. Until it has succeeded once, a task for claims also frees the claims of earlier runs of this host.
+    /// Starts a task. Until it has succeeded once, a task for claims also frees the claims of earlier runs of this
+    /// host.
     fn start(&mut self, task: Task) {
         let (Task::Claims(number) | Task::Lane(number, _)) = &task;
         let recovers = self.unrecovered.contains(number);

@@ -111,9 +111,9 @@
 //!
 //! If a host stops during a plugin's call, this counts as a passed deadline (decision B6).
 //!
-//! When an order passes its own deadline, when its attempts are used up, or when a person gives it up, the authority may
-//! still work on it. The order ends at once, and the host then asks the authority to cancel it, if the authority can,
-//! and as often as [`Retries`] says. A deleted order keeps its record until then (decision H321).
+//! When an order passes its own deadline, when its attempts are used up, or when a person gives it up, the authority
+//! may still work on it. The order ends at once, and the host then asks the authority to cancel it, if the authority
+//! can, and as often as [`Retries`] says. A deleted order keeps its record until then (decision H321).
 //!
 //! # Several hosts
 //!

@@ -32,8 +32,8 @@ pub enum End {
     Generated = 1,
     /// The CA or the client canceled the order.
     Canceled = 2,
-    /// The order failed. Its message has the reason. If the host gave up an order that the CA may still work on, it asks
-    /// the CA to cancel the order, and [`OrderState::scheduled`] shows this until it is done.
+    /// The order failed. Its message has the reason. If the host gave up an order that the CA may still work on, it
+    /// asks the CA to cancel the order, and [`OrderState::scheduled`] shows this until it is done.
     Failed = 3,
 }
 

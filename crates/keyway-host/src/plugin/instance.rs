@@ -269,8 +269,8 @@ impl<M: Factory> Guard<M> {
         }
     }
 
-    /// Starts a call on its own task, where it may wait for a thread before it begins. If its caller goes away, the call
-    /// counts as hanging once it has run for longer than `deadline`.
+    /// Starts a call on its own task, where it may wait for a thread before it begins. If its caller goes away, the
+    /// call counts as hanging once it has run for longer than `deadline`.
     pub(crate) fn start<T: Send + 'static>(
         &self,
         operation: &'static str,

@@ -88,8 +88,8 @@ impl Permits {
         Permit(Some(refusal))
     }
 
-    /// Tells whether there are callers that were turned away and have not made their calls yet. They have no permits, so
-    /// until they have their answers, no call is made, even if the quarantine has ended.
+    /// Tells whether there are callers that were turned away and have not made their calls yet. They have no permits,
+    /// so until they have their answers, no call is made, even if the quarantine has ended.
     pub(super) fn has_refused(&self) -> bool {
         if self.semaphore.is_none() {
             return false;

@@ -104,8 +104,8 @@ impl<T: Send + 'static> Running<T> {
         *self.begun.get_or_init(|| None)
     }
 
-    /// Returns how much is left of a limit that applies to the run of the call, and not to its wait for a thread. A call
-    /// that has not begun has nothing left.
+    /// Returns how much is left of a limit that applies to the run of the call, and not to its wait for a thread. A
+    /// call that has not begun has nothing left.
     pub(crate) fn rest_of(&self, limit: Duration) -> Duration {
         self.begun().map_or(Duration::ZERO, |begun| limit.saturating_sub(begun.elapsed()))
     }

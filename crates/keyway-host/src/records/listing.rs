@@ -5,8 +5,8 @@
 //! counts only if the sealed record confirms it. An entry that is not confirmed is removed, so that planted or stale
 //! entries cannot hide the entries after them.
 //!
-//! A list for a caller ends with an error at a damaged record, because the caller must not take the list for complete. A
-//! pass skips the record (decision H297).
+//! A list for a caller ends with an error at a damaged record, because the caller must not take the list for complete.
+//! A pass skips the record (decision H297).
 
 use std::time::Duration;
 
@@ -240,8 +240,8 @@ fn group_of(key: &[u8]) -> Option<(NameTag, Timestamp)> {
     Some((*tag, Timestamp::from_milliseconds(u64::from_be_bytes(*rest.first_chunk()?))))
 }
 
-/// Decodes an index entry. A malformed key or value leads to the address of a record that does not exist, so the entry is
-/// removed like any other unconfirmed entry.
+/// Decodes an index entry. A malformed key or value leads to the address of a record that does not exist, so the entry
+/// is removed like any other unconfirmed entry.
 fn listed(found: keyway_storage::Entry) -> Listed {
     let id = found.key.last_chunk().copied().unwrap_or_default();
     let scope = NameTag::try_from(&found.value[..]).unwrap_or_default();

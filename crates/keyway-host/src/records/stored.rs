@@ -79,8 +79,8 @@ pub(crate) enum Due {
 pub(crate) trait Recorded: Send + Sync + 'static {
     /// The number of this kind in keys.
     const KIND: RecordKind;
-    /// The maximum size of a record: of its sealed fixed part and its state. It is the size limit of a plugin's own data
-    /// (decision R8), unless the host keeps more with them.
+    /// The maximum size of a record: of its sealed fixed part and its state. It is the size limit of a plugin's own
+    /// data (decision R8), unless the host keeps more with them.
     const LARGEST: usize = 512 << 10;
     /// The part that never changes during the life of a record. It is sealed once.
     type Fixed: Stored + Send + Sync;

@@ -21,8 +21,8 @@ pub(super) struct Turns {
     queues: Vec<Mutex<()>>,
 }
 
-/// The turn of a caller to change a record. A caller has none until it lost a race, and then keeps it until the change is
-/// made.
+/// The turn of a caller to change a record. A caller has none until it lost a race, and then keeps it until the change
+/// is made.
 pub(crate) struct Turn<'a> {
     turns: &'a Turns,
     held: Option<MutexGuard<'a, ()>>,
@@ -45,8 +45,8 @@ impl Turns {
 }
 
 impl Turn<'_> {
-    /// Waits until the callers that lost a race for the record have changed it. Waits for a limited time, and not at all
-    /// if this caller has a turn.
+    /// Waits until the callers that lost a race for the record have changed it. Waits for a limited time, and not at
+    /// all if this caller has a turn.
     pub(crate) async fn wait_at(&self, record: Address) {
         let queue = self.turns.queue(record);
         if self.held.is_none() && queue.try_lock().is_err() {

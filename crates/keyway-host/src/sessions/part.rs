@@ -19,9 +19,9 @@ pub(super) struct Part {
     pub(super) at: SessionAtStore,
     pub(super) live: Live,
     pub(super) entry: Option<Box<Entry<SessionWorkflow>>>,
-    /// The credentials that were read without a lease, and that no notice to the store has listed yet. They are listed in
-    /// the next notice that the authentication was completed or that the session ended, unless a later fetch replaces
-    /// them first.
+    /// The credentials that were read without a lease, and that no notice to the store has listed yet. They are listed
+    /// in the next notice that the authentication was completed or that the session ended, unless a later fetch
+    /// replaces them first.
     pub(super) read: Vec<CheckOut>,
     /// Whether the session had a record at the store. If the record is gone, another handle ended the session.
     pub(super) has_record: bool,

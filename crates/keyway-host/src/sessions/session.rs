@@ -73,8 +73,8 @@ struct Progress {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Settled {
-    /// The failures of stores. The host makes the failed calls again: check-ins until they succeed, and notices as often
-    /// as its retries allow.
+    /// The failures of stores. The host makes the failed calls again: check-ins until they succeed, and notices as
+    /// often as its retries allow.
     pub failures: Vec<SessionsError>,
 }
 
@@ -228,8 +228,8 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionsError::Record`]; [`SessionsError::NoVault`] if the session was [resumed](Sessions::resume) and has a
-    /// record of a store for which the host has no vault: the other stores are told all the same. A failure of a store is
-    /// in [`Settled`]; the host tries again, even after a restart.
+    /// record of a store for which the host has no vault: the other stores are told all the same. A failure of a store
+    /// is in [`Settled`]; the host tries again, even after a restart.
     ///
     /// # Cancel safety
     /// If the future is dropped, the host ends the session when the last handle of the session is dropped. A

@@ -63,8 +63,8 @@ impl Stores {
     /// [`TransitionError::Exists`] for a taken name; [`TransitionError::InFlight`] while another call of this name goes
     /// on; [`StoresError::DataExists`] if the plugin finds existing data, which is not changed
     /// ([`adopt`](Self::adopt) takes it over); and errors of the plugin. After an error with an
-    /// unknown effect (a deadline, a panic, a failed disk), or after one that may pass, the store may be listed as being
-    /// created, and then the host resumes the creation. After any other error, nothing is listed.
+    /// unknown effect (a deadline, a panic, a failed disk), or after one that may pass, the store may be listed as
+    /// being created, and then the host resumes the creation. After any other error, nothing is listed.
     ///
     /// # Cancel safety
     /// A dropped future leaves the store absent, or listed as being created; [`open`](Self::open) and the host resume

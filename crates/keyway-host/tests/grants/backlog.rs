@@ -112,8 +112,8 @@ async fn claims_that_are_stored_can_be_read_again() {
     }
 }
 
-/// Shows that a grant can be stored at every step if the plugin was asked for it at all, however long its claims are: with
-/// the longest reference to a credential, and with the claim of a host with a long name.
+/// Shows that a grant can be stored at every step if the plugin was asked for it at all, however long its claims are:
+/// with the longest reference to a credential, and with the claim of a host with a long name.
 #[tokio::test]
 async fn the_largest_claims_leave_room_for_the_rest_of_the_grant() {
     let (storage, keys, world) = (memory(), ring(), World::plain());

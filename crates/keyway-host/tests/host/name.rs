@@ -18,7 +18,8 @@ fn named(storage: &Arc<dyn Storage>, keys: &KeyRing) -> HostBuilder {
     Host::builder(registry, Arc::clone(storage), keys.clone()).name("web-1").takeover_after(WAIT)
 }
 
-/// Builds a host whose issuer does not describe itself until the test lets it. Other threads would stop the test's clock.
+/// Builds a host whose issuer does not describe itself until the test lets it. Other threads would stop the test's
+/// clock.
 fn slow(storage: &Arc<dyn Storage>, keys: &KeyRing, world: &Arc<World>) -> HostBuilder {
     world.change(|world| "hangs".clone_into(&mut world.version));
     named(storage, keys).grant_limits(limits()).service(service(world))

@@ -66,8 +66,8 @@ async fn a_recovery_that_cannot_end_a_session_ends_the_others_and_is_an_error() 
     assert_eq!(returned(&store), ["HostLost"; 3]);
 }
 
-/// Tests that a recovery skips a damaged record. The list of leases is an error, because an operator would miss the lease
-/// of the damaged record.
+/// Tests that a recovery skips a damaged record. The list of leases is an error, because an operator would miss the
+/// lease of the damaged record.
 #[tokio::test]
 async fn a_damaged_record_does_not_keep_a_recovery_from_the_others() {
     let (clock, storage, keys) = (Arc::default(), memory(), ring());

@@ -127,8 +127,8 @@ pub fn alternative_names(critical: bool, names: &[AlternativeName]) -> Result<Ex
     extension(critical, &SubjectAltName(names.collect::<Result<_>>()?))
 }
 
-/// Returns the extensions that mark the certificate of an authority: basic constraints, key usage, and the identifier of
-/// its key.
+/// Returns the extensions that mark the certificate of an authority: basic constraints, key usage, and the identifier
+/// of its key.
 ///
 /// # Errors
 /// For a value that cannot be encoded.

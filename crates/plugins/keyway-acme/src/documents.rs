@@ -126,8 +126,8 @@ pub(crate) enum ChallengeStatus {
     Invalid,
 }
 
-/// A challenge of ACME: one way to prove control of a name. `token` is empty if the server sent none, which is an error only
-/// for a type that this client uses.
+/// A challenge of ACME: one way to prove control of a name. `token` is empty if the server sent none, which is an error
+/// only for a type that this client uses.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Challenge {
     #[serde(rename = "type")]

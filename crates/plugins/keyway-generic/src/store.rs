@@ -74,10 +74,10 @@ impl SealedStore {
     }
 }
 
-/// Returns the size limits of a bulk write, within which a batch of creations fits into a commit. A record takes at most
-/// eight thirds of its content, because a token is a third longer, and both tokens hold the names and the description.
-/// The overhead is below a thousand bytes. A batch with changes may be too large, because a changed secret keeps data
-/// that is not counted: a description or a value (H96).
+/// Returns the size limits of a bulk write, within which a batch of creations fits into a commit. A record takes at
+/// most eight thirds of its content, because a token is a third longer, and both tokens hold the names and the
+/// description. The overhead is below a thousand bytes. A batch with changes may be too large, because a changed secret
+/// keeps data that is not counted: a description or a value (H96).
 fn bulk_limits(storage: &Limits) -> BulkLimits {
     // One item checks or replaces the header.
     let writes = storage.items_per_batch.saturating_sub(1).min(storage.batch_bytes / 4096);

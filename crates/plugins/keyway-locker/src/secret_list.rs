@@ -105,8 +105,8 @@ impl Session {
     }
 
     /// Returns the mark of a list. Returns `None` if one of its two dates is missing, cannot be read, or is so recent
-    /// that a later change could leave the mark as it is. Returns `None`, too, for a list from kept answers: it needs no
-    /// request, and an item may have been deleted since (decisions L12 and H363).
+    /// that a later change could leave the mark as it is. Returns `None`, too, for a list from kept answers: it needs
+    /// no request, and an item may have been deleted since (decisions L12 and H363).
     fn mark_of(&self, list: &SecretList, until: Instant) -> Option<Mark> {
         if !list.is_new {
             return None;
@@ -138,8 +138,8 @@ impl Session {
     }
 }
 
-/// Returns the end of the first half of the time that is left. If the service does not answer until then, the other half
-/// is left to read the list.
+/// Returns the end of the first half of the time that is left. If the service does not answer until then, the other
+/// half is left to read the list.
 fn half(until: Instant) -> Instant {
     let now = Instant::now();
     now + until.saturating_duration_since(now) / 2

@@ -18,8 +18,8 @@ const REDACTED: &str = "[REDACTED]";
 pub(crate) struct Redaction {
     /// All runs of eight bytes in the text, sorted, each with its end in the text.
     runs: Zeroizing<Vec<(u64, usize)>>,
-    /// One flag for each entry of `runs`: true if the run occurs in a secret. Of several equal entries, only the first has
-    /// the flag, which counts for all of them.
+    /// One flag for each entry of `runs`: true if the run occurs in a secret. Of several equal entries, only the first
+    /// has the flag, which counts for all of them.
     shared: Vec<bool>,
     /// A filter that excludes most runs that do not occur in the text, without a search in `runs`.
     filter: Zeroizing<Vec<u64>>,

@@ -86,8 +86,8 @@ impl Accounts {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Converts an error of the secret store. The store is opened again for the next call, since it may have been deleted
-    /// and made anew.
+    /// Converts an error of the secret store. The store is opened again for the next call, since it may have been
+    /// deleted and made anew.
     fn failed(&self, what: &'static str, error: StoreError) -> CredentialError {
         *self.lock() = None;
         if matches!(error, StoreError::NotInitialized) {

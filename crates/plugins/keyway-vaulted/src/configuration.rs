@@ -19,8 +19,8 @@ use crate::new_credential::KeyKind;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct VaultedConfiguration {
-    /// The name of the secret store, which the host opens. Its environments are the assets, and its names the accounts. The
-    /// store may be made after the host has started.
+    /// The name of the secret store, which the host opens. Its environments are the assets, and its names the accounts.
+    /// The store may be made after the host has started.
     pub store: String,
     /// Whether an account is leased to one session at a time. If not, sessions only read, and the secret store is never
     /// written to. True by default.
@@ -63,8 +63,8 @@ pub struct RotationConfiguration {
 pub struct CertificateConfiguration {
     /// The name of the host's service, such as one of the plugin `ssh-ca`.
     pub service: String,
-    /// The issuer of the user for whom the certificate is requested. The user's subject is `account@asset`, and its claim
-    /// `preferred_username` is the account.
+    /// The issuer of the user for whom the certificate is requested. The user's subject is `account@asset`, and its
+    /// claim `preferred_username` is the account.
     pub issuer: String,
 }
 

@@ -161,7 +161,8 @@ fn asked(kind: CredentialKind, fetch: &Fetch) -> Result<Asked, CredentialError> 
     Ok(Asked { kind, lease, session: fetch.session.connection.session_id.clone() })
 }
 
-/// Converts an error of a call that has checked the account out. Its effect is the lease, which the host must give back.
+/// Converts an error of a call that has checked the account out. Its effect is the lease, which the host must give
+/// back.
 fn after_check_out(error: CredentialError) -> CredentialError {
     match error.effect() {
         Effect::None => CredentialError::failed(error.user_message(), error.detail()),

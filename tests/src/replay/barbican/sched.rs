@@ -16,9 +16,9 @@ use crate::replay::{Adapter, Class, Demand, Expected, Input, Observed, Ruling, S
 
 pub(super) struct Sched;
 
-/// Returns what follows from the result: the sub-status of the order, and the method that is called next. Returns `None`
-/// if upstream has nothing to schedule: no order, no result, an unknown task, or no task to invoke again. The typed
-/// interface cannot express these cases.
+/// Returns what follows from the result: the sub-status of the order, and the method that is called next. Returns
+/// `None` if upstream has nothing to schedule: no order, no result, an unknown task, or no task to invoke again. The
+/// typed interface cannot express these cases.
 fn meant(input: &Input) -> Option<(&'static str, &'static str)> {
     input.get("kwargs")["order_id"].as_str()?;
     match input.get("result")["retry_task"].as_str()? {

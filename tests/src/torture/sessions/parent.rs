@@ -100,8 +100,8 @@ impl Hosts<'_> {
 }
 
 /// Chooses the moment at which a process is stopped or killed: some time after its start, after its first acknowledged
-/// write, or after one of its notes. A process prints notes just before or after its calls of the vault and the target, so
-/// that a kill can fall between an effect and the record of it.
+/// write, or after one of its notes. A process prints notes just before or after its calls of the vault and the target,
+/// so that a kill can fall between an effect and the record of it.
 fn moment(draw: &mut Draw) -> Moment {
     let up_to = |draw: &mut Draw, milliseconds: u64| Duration::from_micros(draw.below(milliseconds * 1000));
     match draw.below(22) {

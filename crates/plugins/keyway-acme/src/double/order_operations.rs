@@ -199,7 +199,8 @@ impl Shared {
         challenge
     }
 
-    /// Answers a request for a challenge. With a payload, checks the proof. Like Pebble, refuses to check a proof again.
+    /// Answers a request for a challenge. With a payload, checks the proof. Like Pebble, refuses to check a proof
+    /// again.
     pub(super) fn challenge(&self, number: usize, kind: &str, payload: &Value) -> Reply {
         let (is_refused, is_seen) = {
             let settings = locked(&self.settings);

@@ -78,8 +78,8 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// The time limit for each read and each write on the helper's socket. It does not limit a run: while a run lasts, the
-    /// host reads only when a message has arrived.
+    /// The time limit for each read and each write on the helper's socket. It does not limit a run: while a run lasts,
+    /// the host reads only when a message has arrived.
     const PATIENCE: Duration = Duration::from_secs(10);
     /// The time limit for a helper to kill all processes, and end.
     const ENDED: Duration = Duration::from_secs(3);

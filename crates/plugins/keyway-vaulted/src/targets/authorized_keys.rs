@@ -34,8 +34,8 @@ enum Files {
 impl AuthorizedKeysChanger {
     /// Finds the file of an account by a pattern, such as `/srv/{asset}/{account}/authorized_keys`.
     ///
-    /// An account or an asset with a slash, or with a dot at its beginning, is refused, so no name leads out of its part
-    /// of the path. No symbolic link is followed.
+    /// An account or an asset with a slash, or with a dot at its beginning, is refused, so no name leads out of its
+    /// part of the path. No symbolic link is followed.
     ///
     /// # Errors
     /// [`PathPatternError`].

@@ -35,8 +35,8 @@ impl CredentialStorePlugin for TorturedVaulted {
     }
 }
 
-/// A vault that keeps books, and prints a note after each effect, so that a kill can hit the time between an effect and its
-/// record.
+/// A vault that keeps books, and prints a note after each effect, so that a kill can hit the time between an effect and
+/// its record.
 #[derive(Debug)]
 struct Watched {
     inner: Arc<dyn CredentialStore>,
