@@ -134,8 +134,8 @@ fn certificates_that_come_late_one_after_another_are_all_noted_and_revoked() {
     let order = bring(&order, "fourth");
     assert_eq!(action(&order), Some(Action::Revoke));
     intents.push(intent(&[7; 16], &order, Action::Revoke));
-    intents.dedup();
-    assert_eq!(intents.len(), 4, "each revocation is an effect of its own: {intents:?}");
+    let distinct: std::collections::HashSet<_> = intents.iter().collect();
+    assert_eq!(distinct.len(), 4, "each revocation is an effect of its own: {intents:?}");
     assert!(intents[0].as_str().ends_with(".revoke.late"), "{intents:?}");
 }
 

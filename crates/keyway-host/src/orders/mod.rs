@@ -123,12 +123,14 @@
 //!
 //! # Connections that are gone
 //!
-//! The orders of a connection rest while no host opens it: they pass their deadlines, and deleted ones stay. They are
-//! part of the number [`unowned_lanes`](crate::EngineHealth::unowned_lanes) of [`Host::health`](crate::Host::health).
+//! The orders of a connection rest while no host opens it: they pass their deadlines, and deleted ones stay. The
+//! connection counts as one of the [`unowned_lanes`](crate::EngineHealth::unowned_lanes) of
+//! [`Host::health`](crate::Host::health).
 //! If the connection does not come back, open one of the same name with an authority of your own
 //! ([`Authority::with_authority`]) that has no capabilities, and answers `InvalidOperation` to `issue` and `check`.
-//! Each order then ends at its next action. Nothing is canceled or revoked at the authority that is gone. The [log of
-//! issued certificates](Orders::issued) has the certificates that no host revoked.
+//! Each order then ends at its next action. An order whose last call was not answered waits for a
+//! [decision](Orders::decide) instead: give it up. Nothing is canceled or revoked at the authority that is gone. The
+//! [log of issued certificates](Orders::issued) has the certificates that no host revoked.
 //!
 //! # Subordinate authorities
 //!

@@ -74,12 +74,13 @@ pub struct Order {
     /// The reference to the certificate in the host's secret store, once it is stored there.
     pub container: Option<String>,
     /// The reference to the newest certificate of this order's chain of renewals. All orders of the chain have the same
-    /// reference. A secret that only an older certificate has, such as a chain, is an empty text (decision H345).
+    /// reference. A secret that only an older certificate has, such as a chain, is an empty text (decision H345). In a
+    /// store without bulk writes, each secret that the certificate lacks is one.
     ///
     /// A store without bulk writes gets these secrets one by one, so a reader may see the certificate of one order with
     /// the chain of another for a moment. If the store also lacks versions, this lasts if two hosts store at the same
     /// time, until the next renewal. A reader that must not see it reads the secret `<newest>.order`, whose last word
-    /// is the id of the newest order, and then the secrets of that order, which never change
+    /// is the id of an order, usually the newest, and then the secrets of that order, which never change
     /// ([`container`](Self::container)).
     pub newest: Option<String>,
     /// The state of the order.

@@ -26,7 +26,7 @@ pub(super) const LARGEST: usize = 640 << 10;
 /// Checks that the record of the largest order fits, so that a certificate is never lost because its order is too
 /// large. `fixed` is the sealed fixed part, in base64, with two PEM texts and short names. `asked` is the state while
 /// the plugin is asked, with three versions of the metadata. `ended` is the later state, with one version of the
-/// metadata, a certificate, its chain, a late certificate, and others that wait, which are as large together.
+/// metadata, a certificate, its chain, a late certificate, and waiting ones of at most its size in total.
 const _: () = {
     let fixed = (2 * Pem::MAX_BYTES + (8 << 10)) / 3 * 4;
     let asked = PluginMeta::MAX_BYTES + 3 * OrderMetadata::MAX_BYTES;
@@ -324,7 +324,7 @@ const fn revoked(code: u8) -> Result<(bool, bool), Malformed> {
     }
 }
 
-/// Is added to the code of a late certificate if its number and the certificates that wait follow.
+/// The number added to the code of a late certificate if its number and the certificates that wait follow.
 const WITH_OTHERS: u8 = 3;
 
 /// Reads a late certificate, and those that wait for it.

@@ -215,8 +215,8 @@ pub struct OrderState {
     /// The certificate. In [`End::Failed`], the certificate broke a rule, and is kept in quarantine.
     pub certificate: Option<IssuedCertificate>,
     /// A certificate that came after the order was canceled or ended. If there are several, they take this place one
-    /// after another, when the attempts to revoke the one before have ended. The log of issued certificates has them
-    /// all.
+    /// after another, when the attempts to revoke the one before have ended. The log of issued certificates has
+    /// all that the host can read.
     pub late: Option<Late>,
     /// Further late certificates, which wait for their revocation.
     pub(crate) later: Vec<Pem>,

@@ -35,7 +35,7 @@ pub(crate) enum Failure {
     Unread(Problem),
     /// The server shows a valid order, but not its certificate. Its copy may be outdated.
     #[error("the ACME server shows a valid order without its certificate: {reason}")]
-    Withheld { retry_after: Option<Duration>, reason: String },
+    Withheld { reason: String },
     /// The server's answer does not follow RFC 8555.
     #[error("the ACME server does not keep to RFC 8555: {0}")]
     Protocol(&'static str),
@@ -65,11 +65,12 @@ impl Failure {
     }
 
     /// Converts the failure of the read of a certificate. If another server answered, it may do so for good: the ACME
-    /// server has just shown the order.
+    /// server has just shown the order. The delay that the other server asked for is left out, so that an outage does
+    /// not use up the calls that [`MAX_REFUSED_READS`] allows within an hour.
     pub(crate) fn of_download(self) -> Self {
         match self {
-            Self::Unread(problem) => Self::Withheld { retry_after: None, reason: problem.to_string() },
-            Self::Foreign { retry_after, reason } => Self::Withheld { retry_after, reason },
+            Self::Unread(problem) => Self::Withheld { reason: problem.to_string() },
+            Self::Foreign { reason, .. } => Self::Withheld { reason },
             other => other,
         }
     }
@@ -84,7 +85,7 @@ impl Failure {
     pub(crate) fn for_good(self) -> Self {
         match self {
             Self::Unread(problem) => Self::Problem(problem),
-            Self::Withheld { reason, .. } => Self::Other(CertificateError::refused(
+            Self::Withheld { reason } => Self::Other(CertificateError::refused(
                 "The certificate authority made a certificate, but does not hand it out. The certificate may be valid.",
                 format!(
                     "the ACME server does not show the certificate of a valid order, and it cannot be revoked: {reason}"
@@ -115,7 +116,7 @@ impl Failure {
             Self::Unavailable { retry_after, reason } => {
                 CertificateError::Unavailable { what: SERVER, retry_after, source: Some(reason.into()) }
             }
-            Self::NoAnswer { reason } | Self::Foreign { reason, .. } | Self::Withheld { reason, .. } => {
+            Self::NoAnswer { reason } | Self::Foreign { reason, .. } | Self::Withheld { reason } => {
                 CertificateError::system("get an answer of its ACME server", reason)
             }
             Self::Protocol(what) => CertificateError::system("understand its ACME server", what),
@@ -149,13 +150,14 @@ impl Failure {
         };
         Ok(match self {
             Self::NoAnswer { .. } if is_placed => OrderOutcome::WaitingForCa(later(None)),
-            Self::NoAnswer { .. } | Self::Unread(_) => OrderOutcome::CaUnavailable(later(None)),
+            Self::NoAnswer { .. } | Self::Unread(_) | Self::Withheld { .. } => {
+                OrderOutcome::CaUnavailable(later(None))
+            }
             Self::Other(CertificateError::Unavailable { retry_after, .. }) if is_placed => {
                 OrderOutcome::WaitingForCa(later(retry_after))
             }
             Self::Unavailable { retry_after, .. }
             | Self::Foreign { retry_after, .. }
-            | Self::Withheld { retry_after, .. }
             | Self::Other(CertificateError::Unavailable { retry_after, .. }) => {
                 OrderOutcome::CaUnavailable(later(retry_after))
             }
@@ -210,7 +212,7 @@ mod tests {
         let delay = Some(Duration::from_secs(9));
         let failure = || Failure::Foreign { retry_after: delay, reason: "404".into() };
         for is_placed in [false, true] {
-            for failure in [failure(), failure().of_download()] {
+            for (failure, delay) in [(failure(), delay), (failure().of_download(), None)] {
                 let outcome = failure.into_outcome(is_placed).unwrap();
                 assert!(
                     matches!(outcome, OrderOutcome::CaUnavailable(waiting) if waiting.retry_after == delay)

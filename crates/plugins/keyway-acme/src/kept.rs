@@ -19,7 +19,7 @@ const CANCELED: &str = "canceled";
 
 /// The field with the number of calls whose clean-up failed.
 const FAILED_CLEANUPS: &str = "failed_cleanups";
-/// The field with the number of calls in a row with a refused read.
+/// The field with the number of calls with a refused read since a call had all answers.
 const REFUSED_READS: &str = "refused_reads";
 /// The field with the end of an order that has failed, and may have to be cleaned up.
 const END: &str = "end";
@@ -105,7 +105,7 @@ impl Kept<'_> {
         self.count(FAILED_CLEANUPS)
     }
 
-    /// Counts a call with a refused read. Returns the number of these calls in a row.
+    /// Counts a call with a refused read. Returns the number of these calls since a call had all answers.
     pub(crate) fn count_refused_read(self) -> Result<u32, CertificateError> {
         self.count(REFUSED_READS)
     }

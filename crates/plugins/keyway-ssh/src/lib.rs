@@ -99,8 +99,10 @@
 //! are kept. The list must not be signed. The plugin removes an entry of its own a day after all certificates that
 //! were issued before the revocation have expired, and the longest validity has passed, at the second revocation after
 //! that time. If the clock is that far ahead at two revocations in a row, needed entries are lost. If it was more than
-//! a day ahead at one, a list that another program made keeps the entries after it for ever, since certificates may
-//! have been issued that its record does not know.
+//! a day ahead at one, some lists keep the entries after it for ever: a list that another program made, or whose record
+//! was lost, since certificates may have been issued that the record does not know, and a list for certificates of 366
+//! days. If the clock is more than a day late at the revocation of a request that is still under way, the entry may go
+//! before that request is issued.
 //!
 //! The record holds the number of the list, the last revocation, and the time by which all certificates expire. So a
 //! lost list is detected, and no certificate is issued or revoked until the list is back:

@@ -41,7 +41,7 @@ struct Certificates {
 pub(super) struct Expiry {
     /// The time, in seconds since 1970.
     pub(super) at: u64,
-    /// Whether this is the right time even if the clock is late now.
+    /// Whether the time does not depend on the present clock.
     pub(super) is_certain: bool,
 }
 
