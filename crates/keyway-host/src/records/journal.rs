@@ -64,17 +64,21 @@ pub(crate) struct Journal<R> {
     turns: Turns,
     /// The name of this host, and the tag of the name, which most steps need.
     host: (Arc<str>, NameTag),
+    /// The tag of the list of this host's callers, if the records have callers.
+    callers: Option<NameTag>,
     kind: PhantomData<fn() -> R>,
 }
 
 impl<R: Recorded> Journal<R> {
     pub(crate) fn new(records: Arc<SealedRecords>, host: Arc<str>) -> Self {
         let tag = records.tag(TagOf::Host, RecordKind::Host, &[host.as_bytes()]);
+        let callers = R::callers_of(&host).map(|names| records.tag(TagOf::Listed, R::KIND, &names));
         Self {
             records,
             counts: Counts::new(R::KIND),
             turns: Turns::default(),
             host: (host, tag),
+            callers,
             kind: PhantomData,
         }
     }
@@ -369,7 +373,10 @@ impl<R: Recorded> Journal<R> {
     }
 
     pub(super) fn listed_tag(&self, names: &Names<'_>) -> NameTag {
-        self.records.tag(TagOf::Listed, R::KIND, names)
+        match self.callers {
+            Some(tag) if R::callers_of(&self.host.0).as_ref() == Some(names) => tag,
+            _ => self.records.tag(TagOf::Listed, R::KIND, names),
+        }
     }
 
     fn unique_key(&self, names: &Names<'_>) -> Vec<u8> {

@@ -98,6 +98,11 @@ pub(crate) trait Recorded: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Returns the names of the list of records whose callers live in the memory of a host.
+    fn callers_of(_host: &str) -> Option<Names<'_>> {
+        None
+    }
+
     /// Returns the names under which the record is counted while it exists.
     fn counted<'a>(_scope: &'a NameTag, _fixed: &'a Self::Fixed) -> Option<Names<'a>> {
         None

@@ -78,6 +78,10 @@ impl Recorded for SessionWorkflow {
         lists
     }
 
+    fn callers_of(host: &str) -> Option<Names<'_>> {
+        Some(Names::of([HOST, host.as_bytes()]))
+    }
+
     fn due(_: &SessionAtStore, state: &SessionState) -> Due {
         let notices = [state.authenticated, state.ended].into_iter().filter_map(|notice| match notice {
             Notice::Owed(owed) => Some(owed.next),
@@ -160,10 +164,6 @@ impl Workflow for SessionWorkflow {
             self.queues.free(&entry.fixed.store, &out.candidate);
         }
         self.audit(|audit| report(audit, &entry.fixed, event));
-    }
-
-    fn callers_of(host: &str) -> Option<Names<'_>> {
-        Some(Names::of([HOST, host.as_bytes()]))
     }
 
     fn caller_lost(&self, session: &SessionAtStore, run: &Run, now: Timestamp) -> Option<Event> {

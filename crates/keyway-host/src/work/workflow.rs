@@ -6,7 +6,7 @@ use super::limits::Limits;
 use super::submit::Failed;
 use super::worker::{Claimed, Run};
 use crate::plugin::LaneGuard;
-use crate::records::{Entry, Names, Note, RecordError, Recorded};
+use crate::records::{Entry, Note, RecordError, Recorded};
 
 /// Tells the machine who works on the record.
 ///
@@ -204,11 +204,6 @@ pub(crate) trait Workflow: Recorded + Sized {
 
     /// Receives an event whose step is stored now.
     fn stored(&self, _entry: &Entry<Self>, _event: &Self::Event) {}
-
-    /// Returns the names of the list of records whose callers live in the memory of this host.
-    fn callers_of(_host: &str) -> Option<Names<'_>> {
-        None
-    }
 
     /// Returns the event for a record whose caller is gone, because it lived in an earlier run of this host.
     fn caller_lost(&self, _fixed: &Self::Fixed, _run: &Run, _now: Timestamp) -> Option<Self::Event> {
