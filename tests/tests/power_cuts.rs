@@ -11,7 +11,7 @@ use keyway_tests::torture::trace::{Trace, strace};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_torture");
 
-const NONE: Tasks = Tasks { on_records: 0, on_files: 0, sharing: 0, making: 0, operations: 0 };
+const NONE: Tasks = Tasks { on_records: 0, on_files: 0, sharing: 0, batches: 0, making: 0, operations: 0 };
 
 fn cuts(acknowledgements: usize, anywhere: usize) -> Cuts {
     Cuts { seed: 1, acknowledgements, anywhere }
@@ -32,14 +32,14 @@ fn assert_sound(report: &Report, checks: u64) {
 #[test]
 fn records_that_were_acknowledged_survive_a_power_cut() {
     let Some(strace) = strace().or_skip("power cuts under records on SQLite") else { return };
-    let tasks = Tasks { on_records: 2, sharing: 1, operations: 8, ..NONE };
+    let tasks = Tasks { on_records: 2, sharing: 1, batches: 1, operations: 8, ..NONE };
     assert_sound(&report(&strace, tasks, false, cuts(40, 60)), 60);
 }
 
 #[test]
 fn files_that_were_acknowledged_survive_a_power_cut() {
     let Some(strace) = strace().or_skip("power cuts under Convection's files") else { return };
-    let tasks = Tasks { on_files: 2, operations: 10, ..NONE };
+    let tasks = Tasks { on_files: 2, batches: 2, operations: 10, ..NONE };
     assert_sound(&report(&strace, tasks, false, cuts(40, 60)), 60);
 }
 

@@ -4,6 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use keyway_tests::services::OrSkip as _;
+use keyway_tests::torture::trace::strace;
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
@@ -93,6 +96,26 @@ fn marks_what_to_fill_in(plugin: &Path, files: &[&str]) {
     }
 }
 
+/// Checks that a rule's run syncs the files with these endings, and their folder. `text` is the output of cargo, which
+/// names the program of the suite.
+#[track_caller]
+fn syncs_what_it_writes(text: &str, rule: &str, endings: &[&str]) {
+    let Some(strace) = strace().or_skip("whether a new plugin syncs what it writes") else { return };
+    let program = text.lines().find_map(|line| line.split_once("Running tests/conformance.rs (")).unwrap().1;
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let traced = Command::new(strace)
+        .args(["-f", "-y", "-e", "trace=fsync,fdatasync", "-o", log.path().to_str().unwrap()])
+        .args([program.trim_end_matches(')'), rule])
+        .output()
+        .unwrap();
+    assert!(traced.status.success() && said(&traced).contains("1 passed"), "{}", said(&traced));
+    let calls = fs::read_to_string(log.path()).unwrap();
+    for ending in endings {
+        let is_synced = |line: &str| line.contains(&format!("{ending}>")) && line.ends_with("= 0");
+        assert!(calls.lines().any(is_synced), "{ending} is not synced by {rule}: {calls}");
+    }
+}
+
 #[test]
 fn a_new_secret_store_passes_its_suite_at_once() {
     let folder = tempfile::tempdir().unwrap();
@@ -122,6 +145,7 @@ fn a_new_certificate_plugin_passes_its_suite_at_once() {
     for rule in ["demo-desk::CER-015", "demo-desk::CER-060", "demo-desk::MET-001"] {
         assert!(text.contains(rule), "{rule} was not run: {text}");
     }
+    syncs_what_it_writes(&text, "CER-050", &[".order", ".canceled", "/orders"]);
     let files = ["Cargo.toml", "src/lib.rs", "src/plugin.rs", "src/authority.rs", "src/remote.rs"];
     marks_what_to_fill_in(&folder.path().join("demo-desk"), &files);
 }
@@ -133,6 +157,7 @@ fn a_new_credential_store_passes_its_suite_at_once() {
     for rule in ["demo-cabinet::CRE-010", "demo-cabinet::CRE-053", "demo-cabinet::MET-001"] {
         assert!(text.contains(rule), "{rule} was not run: {text}");
     }
+    syncs_what_it_writes(&text, "CRE-061", &[".lease", "/leases"]);
     let files = ["Cargo.toml", "src/lib.rs", "src/plugin.rs", "src/store.rs", "src/remote.rs"];
     marks_what_to_fill_in(&folder.path().join("demo-cabinet"), &files);
 }

@@ -49,6 +49,12 @@ fn a_file_that_is_written_where_it_lies_is_caught() {
     assert!(report.corrupt() > 0, "{report:?}");
 }
 
+#[test]
+fn a_batch_that_is_written_in_parts_is_caught() {
+    let report = torture(40, 1, Some(Defect::SplitsBatches));
+    assert!(report.corrupt() > 0, "{report:?}");
+}
+
 fn run(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_torture")).args(arguments).output().unwrap()
 }

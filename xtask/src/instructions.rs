@@ -75,11 +75,14 @@ fn compare(baseline: &Value, counts: &Map<String, Value>) -> Result<(), Failure>
             outside.push(format!("{path} changed by {:+.1} %", change * 100.0));
         }
     }
+    let known = baseline["instructions"].as_object().into_iter().flat_map(Map::keys);
+    let lost = known.filter(|path| !counts.contains_key(*path));
+    outside.extend(lost.map(|path| format!("{path} is only in the baseline")));
     if outside.is_empty() {
         return Ok(());
     }
     Err(format!(
-        "instruction counts left the baseline by more than {} %: {}\nif that is meant: cargo xtask instructions --update",
+        "instruction counts are not within {} % of the baseline: {}\nif that is meant: cargo xtask instructions --update",
         TOLERANCE * 100.0,
         outside.join("; ")
     ))
@@ -150,5 +153,12 @@ mod tests {
         assert!(compare(&baseline, &counts(1031)).is_err());
         assert!(compare(&baseline, &counts(969)).is_err());
         assert!(compare(&json!({ "instructions": {} }), &counts(1000)).is_err());
+    }
+
+    #[test]
+    fn a_path_that_the_program_lost_is_a_failure() {
+        let baseline = json!({ "instructions": { "a": 1000, "gone": 1000 } });
+        let told = compare(&baseline, &Map::from_iter([("a".to_owned(), json!(1000))])).unwrap_err();
+        assert!(told.contains("gone") && !told.contains("a changed"), "{told}");
     }
 }

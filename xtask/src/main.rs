@@ -56,7 +56,7 @@ Tasks:
       --seconds N             how long each target runs (default 5)
   instructions                count the instructions of the hot paths against the baseline (needs valgrind)
       --update                make a new baseline
-  torture AREA                kill processes that write, cut their power, and check what is left (--help says more)
+  torture AREA                kill processes that write, and check what is left; of secrets and grants, also cut the power (--help says more)
       --kills N               how many are killed (default 200)
       --seed S                the seed of all choices (default 1)
   miri                        the parser and the registry under miri (needs nightly and miri)

@@ -29,11 +29,11 @@ Areas:
                     none for orders and sessions)
   --seed S          the seed of all choices (default 1)
   --defect DEFECT   do something wrong on purpose, to see that it is noticed:
-                    acknowledges-before-writing; of secrets also writes-in-place; of grants also
-                    makes-another, denies-what-it-made or keeps-what-is-revoked; of orders also
-                    places-another, finalizes-another, forgets-notices or keeps-late-certificates; of
-                    sessions also gives-another, keeps-leases, forgets-ends, promotes-unverified or
-                    changes-before-storing
+                    acknowledges-before-writing; of secrets also writes-in-place or splits-batches;
+                    of grants also makes-another, denies-what-it-made or keeps-what-is-revoked; of orders also
+                    places-another, finalizes-another, forgets-notices, keeps-late-certificates or
+                    keeps-late-acme-certificates; of sessions also gives-another, keeps-leases, forgets-ends,
+                    forgets-authentications, promotes-unverified or changes-before-storing
 ";
 
 /// The number of kills between two progress lines.

@@ -38,8 +38,9 @@ pub(super) trait Area {
     /// When processes cannot be started or killed.
     fn work(&mut self, fixture: &mut Fixture, round: u64, report: &mut Report) -> Result<(), TortureError>;
 
-    /// Returns the faults that the parent itself finds after a check.
-    fn judge(&self) -> Vec<Finding> {
+    /// Returns the faults that the parent itself finds after a check, whose lines are `checked`.
+    fn judge(&self, checked: &[Line]) -> Vec<Finding> {
+        let _ = checked;
         Vec::new()
     }
 
@@ -184,11 +185,68 @@ impl Fixture {
             let ended = area.start(self, round, Role::Recover)?.kill_at(Moment::AfterStart(pause))?;
             report.kills += u64::from(ended.was_killed());
             report.findings.extend(self.ledger.record(CHECK, &ended.lines));
+            // A recovery that has nothing more to do ends well before it is killed.
+            if !ended.was_killed() && !ended.status.success() {
+                let text = format!("a recovery ended by itself, with {}", ended.status);
+                report.findings.push(Finding::Corrupt(text));
+            }
         }
         let Ended { lines, status } = area.start(self, round, Role::Check)?.end()?;
         report.checks += 1;
-        report.findings.extend(area.judge());
+        report.findings.extend(area.judge(&lines));
         report.findings.extend(self.ledger.record_check(CHECK, &lines, &format!(", with {status}")));
+        if !status.success() && lines.last() == Some(&Line::Complete) {
+            report.findings.push(Finding::Corrupt(format!("a complete check ended with {status}")));
+        }
         Ok(())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    /// An area whose recovering and checking processes run these shell commands.
+    struct Shell {
+        recovers: &'static str,
+        checks: &'static str,
+    }
+
+    impl Area for Shell {
+        fn work(&mut self, _: &mut Fixture, _: u64, _: &mut Report) -> Result<(), TortureError> {
+            Ok(())
+        }
+
+        fn start(&self, _: &Fixture, _: u64, role: Role) -> Result<Victim, TortureError> {
+            let script = if role == Role::Recover { self.recovers } else { self.checks };
+            Victim::start(Command::new("sh").args(["-c", script]))
+        }
+    }
+
+    /// Checks many times, and returns the findings. Some of the recoveries end before they are killed.
+    fn findings(recovers: &'static str, checks: &'static str) -> Vec<Finding> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut fixture = Fixture { folder, ledger: Ledger::default(), draw: Draw::new(1) };
+        let mut report = Report::default();
+        for round in 0..60 {
+            fixture.check(&Shell { recovers, checks }, round, &mut report).unwrap();
+        }
+        report.findings
+    }
+
+    #[test]
+    fn a_process_that_fails_by_itself_is_a_finding() {
+        assert_eq!(findings("exit 0", "echo complete"), []);
+        for (recovers, checks) in [
+            ("exit 3", "echo complete"),
+            ("kill -6 $$", "echo complete"),
+            ("exit 0", "echo complete; exit 3"),
+        ] {
+            let found = findings(recovers, checks);
+            assert!(
+                found.iter().any(|finding| matches!(finding, Finding::Corrupt(_))),
+                "{recovers}, {checks}"
+            );
+        }
     }
 }

@@ -9,8 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use keyway_acme::{Acme, Proof, Responder, Visibility};
 use keyway_certificates::{
-    CertificateAuthority, CertificateAuthorityLayer, CertificateError, CertificateOrder, JsonObject, Layered,
-    OpenContext, OrderId, OrderOutcome, PluginMeta,
+    CertificateAuthority, CertificateAuthorityLayer, CertificateError, CertificateOrder,
+    CertificateRevocation, JsonObject, Layered, OpenContext, OrderId, OrderOutcome, PluginMeta,
 };
 use keyway_core::{PluginError as _, Plugins, Resources, plugins};
 use keyway_seal::KeyRing;
@@ -42,6 +42,7 @@ pub(super) fn open(
     let acme = Acme::new(&context).map_err(|error| error.detail())?;
     Ok(match plan.defect {
         Some(Defect::FinalizesAnother) => Arc::new(Layered(Twice(acme))),
+        Some(Defect::KeepsLateAcmeCertificates) => Arc::new(Layered(RevokingNothing(acme))),
         _ => Arc::new(acme),
     })
 }
@@ -117,5 +118,28 @@ impl CertificateAuthorityLayer for Twice {
             self.0.issue(&twin).await?;
         }
         self.0.issue(order).await
+    }
+}
+
+/// A connection that reports each revocation as done. Its cancellations often arrive after the certificate is made.
+#[derive(Debug)]
+struct RevokingNothing(Acme);
+
+impl CertificateAuthorityLayer for RevokingNothing {
+    type Inner = Acme;
+
+    fn inner(&self) -> &Acme {
+        &self.0
+    }
+
+    async fn cancel(&self, order: &CertificateOrder) -> Result<OrderOutcome, CertificateError> {
+        for _ in 0..4 {
+            drop(self.0.check(order).await);
+        }
+        self.0.cancel(order).await
+    }
+
+    async fn revoke(&self, _: &CertificateRevocation) -> Result<(), CertificateError> {
+        Ok(())
     }
 }

@@ -21,6 +21,9 @@ use crate::torture::line::{Line, State};
 const PASSES: u32 = 400;
 /// The name in the scripted authority's certificate.
 const NAME: &str = "door.example.com";
+/// The beginning of a note about a certificate of the ACME server that arrived: the secret store has it, or its order
+/// was deleted after the listener was told. The name in the certificate follows.
+pub(super) const ARRIVED: &str = "arrived ";
 
 /// Recovers, and reports errors only.
 pub(super) async fn recover(plan: &Plan) {
@@ -102,22 +105,25 @@ async fn compare(plan: &Plan, host: &Host, lines: &mut Vec<Line>) -> Result<(), 
         *placed.entry(effect.object).or_default() += 1;
     }
     let known: BTreeSet<&str> = orders.iter().map(|order| order.id.as_str()).collect();
-    let deleted: BTreeSet<String> = host.deleted().into_iter().collect();
+    let deleted = host.deleted();
     for (order, times) in &placed {
         if *times > 1 {
             lines.push(Line::Doubled(format!("the order {order} was placed {times} times")));
         }
-        if !known.contains(order.as_str()) && !deleted.contains(order) {
+        if !known.contains(order.as_str()) && !deleted.contains_key(order) {
             lines.push(Line::Lost(format!("the authority has the order {order}, which no host knows")));
         }
     }
-    let is_gone = |order: &&str| deleted.contains(*order) && !known.contains(order);
     let late = orders.iter().filter(|order| order.state.phase == Phase::Finished(End::Canceled));
     let late = late.map(|order| order.id.as_str());
     // A listener was told of a certificate that came before its order was deleted: such a certificate is not late.
-    let gone = deleted.iter().map(String::as_str).filter(is_gone).filter(|order| !ready.contains(*order));
-    lines.extend(unrevoked(&host.ca, late.chain(gone)));
+    let gone = deleted.iter().filter(|(order, _)| !known.contains(order.as_str()));
+    let (told, untold): (Vec<_>, Vec<_>) = gone.partition(|(order, _)| ready.contains(*order));
+    lines.extend(unrevoked(&host.ca, late.chain(untold.iter().map(|(order, _)| order.as_str()))));
     let is_acme = plan.kind == Kind::Acme;
+    if is_acme {
+        lines.extend(told.iter().map(|(_, cell)| Line::Note(format!("{ARRIVED}{}", acme::name(cell)))));
+    }
     lines.extend(acme::proofs(&plan.folder).map(|proof| Line::Corrupt(format!("the proof {proof} is left"))));
     let mut cells = BTreeSet::new();
     for order in orders {
@@ -142,6 +148,9 @@ async fn compare(plan: &Plan, host: &Host, lines: &mut Vec<Line>) -> Result<(), 
                     lines.push(Line::Lost(format!("the certificate of {cell} is not in the log")));
                 }
                 if is_stored(host, &order).await? {
+                    if is_acme {
+                        lines.push(Line::Note(format!("{ARRIVED}{name}")));
+                    }
                     let cell = format!("{cell}/{CERTIFICATE}");
                     lines.push(Line::Observed { state: State::of(&cell), cell });
                 } else {

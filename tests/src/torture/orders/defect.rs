@@ -15,16 +15,19 @@ pub enum Defect {
     ForgetsNotices,
     /// The connection reports revocations as done, and the authority never hears of them.
     KeepsLateCertificates,
+    /// The same, for the ACME server.
+    KeepsLateAcmeCertificates,
 }
 
 impl Defect {
     /// All defects, by their names.
-    pub const ALL: [(&str, Self); 5] = [
+    pub const ALL: [(&str, Self); 6] = [
         ("acknowledges-before-writing", Self::AcknowledgesBeforeWriting),
         ("places-another", Self::PlacesAnother),
         ("finalizes-another", Self::FinalizesAnother),
         ("forgets-notices", Self::ForgetsNotices),
         ("keeps-late-certificates", Self::KeepsLateCertificates),
+        ("keeps-late-acme-certificates", Self::KeepsLateAcmeCertificates),
     ];
 
     /// Returns the defect of this name.

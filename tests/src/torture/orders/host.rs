@@ -1,5 +1,6 @@
 //! The host that the processes run: the real engine over one SQLite file.
 
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -102,13 +103,19 @@ impl Host {
         self.engines.recover().await.map(drop).map_err(|error| error.detail())
     }
 
-    /// Notes that an order is about to be deleted.
-    pub(super) fn note_deleted(&self, order: &OrderId) {
-        append(&self.folder.join("deleted"), order);
+    /// Notes that the order of a cell is about to be deleted.
+    pub(super) fn note_deleted(&self, order: &OrderId, cell: &str) {
+        append(&self.folder.join("deleted"), &format!("{order} {cell}"));
     }
 
-    pub(super) fn deleted(&self) -> Vec<String> {
-        lines(&self.folder.join("deleted"))
+    /// Returns the orders that were about to be deleted, with their cells.
+    pub(super) fn deleted(&self) -> BTreeMap<String, String> {
+        let lines = lines(&self.folder.join("deleted"));
+        lines
+            .iter()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(order, cell)| (order.into(), cell.into()))
+            .collect()
     }
 
     /// Returns the orders whose certificates the listener was told about.
@@ -209,7 +216,7 @@ impl CertificateEvents for Listener {
             return Err(CertificateError::not_ready("the listener", "it fails sometimes"));
         }
         if self.plan.defect != Some(Defect::ForgetsNotices) || self.chance(50) {
-            append(&self.plan.folder.join("ready"), &event.order);
+            append(&self.plan.folder.join("ready"), event.order.as_str());
         }
         Ok(())
     }
@@ -220,8 +227,8 @@ impl CertificateEvents for Listener {
 }
 
 /// Adds a line to a file. One write of a few bytes is not torn by a kill.
-fn append(file: &Path, order: &OrderId) {
-    let line = format!("{order}\n");
+fn append(file: &Path, line: &str) {
+    let line = format!("{line}\n");
     let written = OpenOptions::new().append(true).create(true).open(file);
     drop(written.and_then(|mut file| file.write_all(line.as_bytes())));
 }

@@ -9,11 +9,13 @@ use std::time::Duration;
 use keyway_acme::AcmeDouble;
 
 use super::Defect;
+use super::check::ARRIVED;
 use super::plan::{HOSTS, Kind, Plan};
 use crate::torture::draw::Draw;
 use crate::torture::fixture::{self, Area, Fixture, Role};
 use crate::torture::kill::{Moment, Victim};
 use crate::torture::ledger::Finding;
+use crate::torture::line::Line;
 use crate::torture::{Options, Report, TortureError};
 
 /// The number of rounds before the torture begins again in an empty folder, with another kind of authority.
@@ -73,12 +75,27 @@ impl Area for Hosts<'_> {
         fixture.kill_all(victims, report)
     }
 
-    fn judge(&self) -> Vec<Finding> {
+    fn judge(&self, checked: &[Line]) -> Vec<Finding> {
+        let Some(server) = &self.server else { return Vec::new() };
         let (mut names, mut findings) = (BTreeSet::new(), Vec::new());
-        for name in self.server.iter().flat_map(AcmeDouble::issued) {
+        for name in server.issued() {
             if !names.insert(name.clone()) {
                 findings.push(Finding::Doubled(format!("the ACME server finalized two orders for {name}")));
             }
+        }
+        // A check that ended early has not reported every certificate.
+        if checked.last() == Some(&Line::Complete) {
+            let revoked: BTreeSet<String> = server.revoked().into_iter().collect();
+            let arrived = checked.iter().filter_map(|line| match line {
+                Line::Note(what) => what.strip_prefix(ARRIVED),
+                _ => None,
+            });
+            let arrived: BTreeSet<&str> = arrived.collect();
+            let left =
+                names.iter().filter(|name| !revoked.contains(*name) && !arrived.contains(name.as_str()));
+            findings.extend(left.map(|name| {
+                Finding::Lost(format!("the certificate for {name} is neither stored nor revoked"))
+            }));
         }
         findings
     }

@@ -90,7 +90,10 @@ impl Client {
             }
         }
         // With this defect, all orders are canceled, to get enough late certificates.
-        let is_canceled = self.plan.defect == Some(Defect::KeepsLateCertificates);
+        let is_canceled = matches!(
+            self.plan.defect,
+            Some(Defect::KeepsLateCertificates | Defect::KeepsLateAcmeCertificates)
+        );
         match if is_canceled { 1 } else { self.draw.below(10) } {
             0 => self.delete(&cell, &placed.id).await?,
             1 | 2 => {
@@ -137,7 +140,7 @@ impl Client {
 
     async fn delete(&mut self, cell: &str, order: &OrderId) -> Result<(), OrdersError> {
         self.pause().await;
-        self.host.note_deleted(order);
+        self.host.note_deleted(order, cell);
         say(&Line::Begun { task: self.number, cell: cell.to_owned(), state: State::Absent });
         match is_taken(self.host.orders.delete(&owner(), order)).await {
             Ok(true) => say(&Line::Acknowledged { task: self.number }),

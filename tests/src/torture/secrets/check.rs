@@ -6,11 +6,11 @@ use std::time::Duration;
 use keyway_core::{Clock as _, PluginError as _, SystemClock};
 use keyway_host::WorkOutcome;
 use keyway_host::stores::Phase;
-use keyway_secrets::{ListQuery, SecretStore as _, SecretVersion};
+use keyway_secrets::{Configure, ListQuery, SecretStore as _, SecretVersion};
 
 use super::host::{Host, cell_of};
 use super::plan::{HOSTS, Plan};
-use super::value;
+use super::{batches, value};
 use crate::torture::line::{Line, State, say};
 
 /// Recovers, and reports errors only.
@@ -56,6 +56,7 @@ pub async fn observe(plan: &Plan) -> Vec<Line> {
         }
         Err(error) => lines.push(Line::Corrupt(format!("the stores cannot be listed: {}", error.detail()))),
     }
+    lines.extend(batches::torn(&lines));
     lines.extend(orphans(plan, &stores));
     if let Err(error) = host.storage.verify() {
         lines.push(Line::Corrupt(format!("the storage: {}", error.detail())));
@@ -96,6 +97,10 @@ async fn recover_one(host: &Host) -> Result<(), String> {
 /// Lists a store with all values, and reads each secret again with a separate call.
 async fn look_into(host: &Host, name: &str, lines: &mut Vec<Line>) -> Result<(), String> {
     let store = host.open(name).await.map_err(|error| error.detail())?;
+    let settings = store.configure(Configure::Read).await.map_err(|error| error.detail())?;
+    lines.extend(
+        batches::mark(&settings).map(|state| Line::Observed { cell: format!("{name}/#settings"), state }),
+    );
     let mut query = ListQuery::all().with_values().limit(50);
     loop {
         let page = store.list(&query).await.map_err(|error| error.detail())?;

@@ -13,6 +13,8 @@ pub enum Defect {
     AcknowledgesBeforeWriting,
     /// The process writes the file of a store in place, in two halves.
     WritesInPlace,
+    /// The process writes the secrets of a batch one after the other.
+    SplitsBatches,
 }
 
 impl Defect {
@@ -21,6 +23,7 @@ impl Defect {
         match name {
             "acknowledges-before-writing" => Some(Self::AcknowledgesBeforeWriting),
             "writes-in-place" => Some(Self::WritesInPlace),
+            "splits-batches" => Some(Self::SplitsBatches),
             _ => None,
         }
     }

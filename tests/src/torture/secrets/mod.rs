@@ -1,10 +1,12 @@
 //! The torture of secret stores: through the host's engine, with records on SQLite and Convection's files.
 //!
 //! Several processes write at once, each with several tasks. Some tasks change secrets of their own. Some change
-//! secrets that all processes share (by compare-and-set if there are versions). Some create, rotate and delete stores,
-//! and some rotate the stores to which the other tasks write. The processes are killed one by one; recovering processes
-//! are sometimes killed too. Then a new process recovers and reports the state.
+//! secrets that all processes share (by compare-and-set if there are versions). Some write two secrets in one commit,
+//! and change the settings of the stores. Some create, rotate and delete stores, and some rotate the stores to which
+//! the other tasks write. The processes are killed one by one; recovering processes are sometimes killed too. Then a
+//! new process recovers and reports the state.
 
+mod batches;
 mod check;
 mod defect;
 mod host;

@@ -44,6 +44,9 @@ pub struct Tasks {
     pub on_files: u32,
     /// The number of tasks that change the secrets which all writers share.
     pub sharing: u32,
+    /// The number of tasks that write two secrets of their own at once, and change the settings. They alternate
+    /// between the stores, and the first one writes to the store on records.
+    pub batches: u32,
     /// The number of tasks that create, rotate and delete stores.
     pub making: u32,
     /// The number of operations of each task; with 0, a task works until it is killed.
@@ -52,5 +55,6 @@ pub struct Tasks {
 
 impl Tasks {
     /// A few tasks of each kind.
-    pub const ALL: Self = Self { on_records: 2, on_files: 1, sharing: 2, making: 1, operations: 0 };
+    pub const ALL: Self =
+        Self { on_records: 2, on_files: 1, sharing: 2, batches: 2, making: 1, operations: 0 };
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::defect::{self, Defect};
 use super::host::{ENVIRONMENT, FILES, Host, RECORDS, address, is_passing, label, ring};
 use super::plan::Plan;
-use super::{life, value};
+use super::{batches, life, value};
 use crate::torture::draw::Draw;
 use crate::torture::line::{Line, State, say};
 
@@ -47,7 +47,7 @@ pub(super) async fn run(plan: Plan) {
         number += 1;
         number
     };
-    let Tasks { on_records, on_files, sharing, making, .. } = plan.tasks;
+    let Tasks { on_records, on_files, sharing, batches, making, .. } = plan.tasks;
     for _ in 0..on_records {
         tasks.spawn(Task::new(&host, &plan, next(), &draw).own_secrets(RECORDS));
     }
@@ -61,6 +61,10 @@ pub(super) async fn run(plan: Plan) {
         } else {
             tasks.spawn(task.overwrite());
         }
+    }
+    for at in 0..batches {
+        let task = Task::new(&host, &plan, next(), &draw);
+        tasks.spawn(batches::run(task, if at % 2 == 0 { RECORDS } else { FILES }));
     }
     for _ in 0..making {
         let task = Task::new(&host, &plan, next(), &draw);
@@ -155,7 +159,7 @@ impl Task {
         format!("{kind}{}.{}.{}.{}", self.plan.round, self.plan.slot, self.number, self.written)
     }
 
-    fn goes_on(&self, operations: u32) -> bool {
+    pub(super) fn goes_on(&self, operations: u32) -> bool {
         self.plan.tasks.operations == 0 || operations < self.plan.tasks.operations
     }
 
@@ -183,7 +187,7 @@ impl Task {
     }
 
     /// Opens a store again, and waits until that is possible.
-    async fn reopen(&self, name: &str) -> Option<HostedStore> {
+    pub(super) async fn reopen(&self, name: &str) -> Option<HostedStore> {
         for _ in 0..200 {
             match self.host.open(name).await {
                 Ok(store) => return Some(store),
@@ -203,7 +207,7 @@ impl Task {
     /// Reads a secret and its header, and repeats this until the answer is final.
     ///
     /// Opens the store again if it was rotated to keys that this handle does not have.
-    async fn read(
+    pub(super) async fn read(
         &self,
         store: &mut HostedStore,
         at: &SecretAddress,
@@ -233,7 +237,12 @@ impl Task {
     }
 
     /// Reports the outcome of a write.
-    async fn end(&self, outcome: Result<(), StoreError>, store: &mut HostedStore, what: &str) -> Wrote {
+    pub(super) async fn end(
+        &self,
+        outcome: Result<(), StoreError>,
+        store: &mut HostedStore,
+        what: &str,
+    ) -> Wrote {
         let name = store.name().as_str().to_owned();
         match outcome {
             Ok(()) => {

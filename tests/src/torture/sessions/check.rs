@@ -194,9 +194,12 @@ fn compare(terms: &VaultTerms, vault: &ScriptedStore, lines: &mut Vec<Line>) {
     for (session, intents) in ended.iter().filter(|(_, intents)| intents.len() > 1) {
         lines.push(Line::Doubled(format!("{} was told of the end of {session} by {intents:?}", terms.name)));
     }
-    let told = effects.iter().filter(|effect| effect.call == StoreCall::SessionEnded);
-    let told: BTreeSet<_> = told.filter_map(|effect| effect.session.as_deref()).collect();
-    for (kind, sessions) in [("given", sessions), ("ended", told)] {
+    let told = |of: StoreCall| -> BTreeSet<&str> {
+        let told = effects.iter().filter(|effect| effect.call == of);
+        told.filter_map(|effect| effect.session.as_deref()).collect()
+    };
+    let (authenticated, ended) = (told(StoreCall::AuthenticationCompleted), told(StoreCall::SessionEnded));
+    for (kind, sessions) in [("given", sessions), ("authenticated", authenticated), ("ended", ended)] {
         let places = sessions.into_iter().map(|session| format!("{kind}.{}.{session}", terms.name));
         lines.extend(places.map(|cell| Line::Observed { cell, state: State::of(THERE) }));
     }

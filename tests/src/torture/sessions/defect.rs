@@ -13,6 +13,8 @@ pub enum Defect {
     KeepsLeases,
     /// The vaults accept some notices of a session's end, and forget them.
     ForgetsEnds,
+    /// The vaults accept some notices of an authentication, and forget them.
+    ForgetsAuthentications,
     /// The rotating vault assumes that a new key opens the target, and does not test the key by a login.
     PromotesUnverified,
     /// The rotating vault changes the key at the target before it stores the new key.
@@ -21,11 +23,12 @@ pub enum Defect {
 
 impl Defect {
     /// All defects, by their names.
-    pub const ALL: [(&str, Self); 6] = [
+    pub const ALL: [(&str, Self); 7] = [
         ("acknowledges-before-writing", Self::AcknowledgesBeforeWriting),
         ("gives-another", Self::GivesAnother),
         ("keeps-leases", Self::KeepsLeases),
         ("forgets-ends", Self::ForgetsEnds),
+        ("forgets-authentications", Self::ForgetsAuthentications),
         ("promotes-unverified", Self::PromotesUnverified),
         ("changes-before-storing", Self::ChangesBeforeStoring),
     ];

@@ -48,6 +48,11 @@ impl SessionName {
         format!("ended.{}.{self}", VAULTS[vault].name)
     }
 
+    /// Returns the name of the cell for the notice by which a vault learns that the target accepted its credentials.
+    pub(super) fn authenticated(&self, vault: usize) -> String {
+        format!("authenticated.{}.{self}", VAULTS[vault].name)
+    }
+
     /// Reads the name of the session from the name of a lease's cell. Returns `None` if the cell is not that of a
     /// lease.
     pub(super) fn of_given(cell: &str) -> Option<Self> {

@@ -208,6 +208,13 @@ impl CredentialStoreLayer for Watched {
         noted("returned", self.store.check_in(check_in).await)
     }
 
+    async fn authentication_completed(&self, event: &SessionEvent) -> Result<(), CredentialError> {
+        if self.has(Defect::ForgetsAuthentications) {
+            return Ok(());
+        }
+        noted("authenticated", self.store.authentication_completed(event).await)
+    }
+
     async fn session_ended(&self, event: &SessionEvent) -> Result<(), CredentialError> {
         if self.has(Defect::ForgetsEnds) {
             return Ok(());

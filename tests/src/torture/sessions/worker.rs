@@ -106,7 +106,10 @@ impl Client {
         }
         let is_detached = self.draw.chance(15);
         let name = SessionName { is_detached, author, number: self.sessions, vaults };
-        name.vaults.iter().for_each(|vault| self.say_begun(name.ended(*vault)));
+        for vault in &name.vaults {
+            self.say_begun(name.authenticated(*vault));
+            self.say_begun(name.ended(*vault));
+        }
         let session = self.host.sessions.begin(name.session()).map_err(|error| error.detail())?;
         Ok(Open { name, session, doubts: BTreeSet::new(), given: BTreeSet::new(), calls: 0 })
     }
@@ -129,7 +132,7 @@ impl Client {
         match self.draw.below(10) {
             0..6 if self.draw.chance(50) => self.fetch::<Passwords>(open).await,
             0..6 => self.fetch::<PrivateKeys>(open).await,
-            6 | 7 => passing(open.session.authentication_completed().await.map(drop)),
+            6 | 7 => self.authenticate(open).await,
             8 => passing(open.session.authentication_failed().await.map(drop)),
             _ if open.name.is_detached => self.resume(open).await,
             _ => {
@@ -207,6 +210,17 @@ impl Client {
             ) => Ok(None),
             Some(error) => passing(Err(error)).map(|()| None),
         }
+    }
+
+    async fn authenticate(&self, open: &Open) -> Result<(), String> {
+        if let Err(error) = open.session.authentication_completed().await {
+            return passing(Err(error));
+        }
+        // The host tells each vault that gave the session a lease. The rotating vault keeps no book of these notices.
+        for vault in open.given.iter().filter(|vault| VAULTS[**vault].is_scripted()) {
+            self.say_done(open.name.authenticated(*vault));
+        }
+        Ok(())
     }
 
     async fn end(&self, open: Open) -> Result<(), String> {

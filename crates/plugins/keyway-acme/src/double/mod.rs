@@ -135,6 +135,14 @@ impl AcmeDouble {
         state.orders.iter().flat_map(names).collect()
     }
 
+    /// Returns the first name of each order whose certificate was revoked.
+    pub fn revoked(&self) -> Vec<String> {
+        let state = locked(&self.shared.state);
+        let is_revoked =
+            |order: &&OrderEntry| order.certificate().is_some_and(|der| state.revoked.contains(&der));
+        state.orders.iter().filter(is_revoked).map(|order| order.names[0].value.clone()).collect()
+    }
+
     /// Returns the number of accounts.
     pub fn accounts(&self) -> usize {
         locked(&self.shared.state).accounts.len()

@@ -40,6 +40,15 @@ pub(super) struct OrderEntry {
     pub(super) replaces: Option<String>,
 }
 
+impl OrderEntry {
+    /// Returns the DER of the certificate as a revocation has it: in base64url.
+    pub(super) fn certificate(&self) -> Option<String> {
+        let lines = self.chain.as_deref()?.lines().skip(1);
+        let base64: String = lines.take_while(|line| !line.starts_with("-----")).map(str::trim).collect();
+        Some(base64.trim_end_matches('=').replace('+', "-").replace('/', "_"))
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct AuthorizationEntry {
     pub(super) name: Identifier,

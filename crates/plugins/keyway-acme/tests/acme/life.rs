@@ -19,6 +19,8 @@ fn a_certificate_is_revoked_once() {
     let intent = IntentId::new("revoke-1").unwrap();
     let request =
         CertificateRevocation::new(intent, issued.certificate, RevocationReason::CessationOfOperation);
+    certified(&acme, &TestOrder::new("other-order", &["gate.example.com"]));
+    assert!(desk.server.revoked().is_empty());
     let question = || IntendedCall::Revoke(request.clone()).into();
     assert_eq!(block_on(acme.reconcile(&question())).unwrap(), Reconciled::NothingHappened);
     // The first call loses the answer. The next call finds the certificate revoked.
@@ -28,6 +30,7 @@ fn a_certificate_is_revoked_once() {
     assert_eq!(block_on(acme.reconcile(&question())).unwrap(), Reconciled::Destroyed);
     block_on(desk.open().revoke(&request)).unwrap();
     assert_eq!(desk.server.count("revokeCert"), 2);
+    assert_eq!(desk.server.revoked(), ["door.example.com"]);
 }
 
 #[test]
