@@ -20,7 +20,7 @@ use keyway_certificates::CertificateAuthority;
 use super::{CertificateSubject, ScriptedCa, suite};
 use crate::notation::mutants;
 use crate::{Candidate, Mutant};
-pub use issuing::issuing;
+pub use issuing::{issuing, short_serials};
 use operation::operation;
 
 /// Lists the mutants, with the rules that they break.
@@ -43,8 +43,8 @@ pub fn candidates() -> Vec<Candidate> {
     mutants.chain(sound().map(Candidate::from)).collect()
 }
 
-fn sound() -> [CertificateSubject; 5] {
-    [minimal(), reference(), once(), strange(), issuing()]
+fn sound() -> [CertificateSubject; 6] {
+    [minimal(), reference(), once(), strange(), issuing(), short_serials()]
 }
 
 fn unchanged(ca: ScriptedCa) -> Arc<dyn CertificateAuthority> {
@@ -85,11 +85,20 @@ mod tests {
 
     #[test]
     fn odd_authorities_that_are_right_pass() {
-        for (subject, skipped) in sound().into_iter().zip([48, 17, 26, 22, 25]) {
+        for (subject, skipped) in sound().into_iter().zip([49, 18, 27, 23, 25, 25]) {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));
             assert_eq!(report.totals().skipped, skipped, "{}", report.format(Format::Table));
         }
+    }
+
+    #[test]
+    fn a_certificate_without_an_identifier_of_its_key_breaks_a_should_alone() {
+        let options = RunOptions::default().only("CER-12");
+        let report = suite().run(&Arc::new(issuing::without_key_identifier()), &options);
+        let failed: Vec<_> = report.outcomes().iter().filter(|outcome| outcome.is_fault()).collect();
+        let failed: Vec<_> = failed.iter().map(|outcome| (outcome.rule, outcome.level)).collect();
+        assert_eq!(failed, [("CER-129", crate::Level::Should)], "{}", report.format(Format::Table));
     }
 
     #[test]

@@ -139,3 +139,22 @@ pub(super) fn all() -> &'static [Mutant<CertificateSubject>] {
 pub fn issuing() -> CertificateSubject {
     subject("issuing", Habits::default())
 }
+
+/// Makes an authority whose serial numbers have 64 random bits. The first byte of each fourth number happens to be
+/// zero.
+pub fn short_serials() -> CertificateSubject {
+    let draft = |draft: &mut Draft| {
+        draft.serial.truncate(8);
+        if draft.number.is_multiple_of(4) {
+            draft.serial[0] = 0;
+        }
+    };
+    subject("short serials", Habits { draft, ..Habits::default() })
+}
+
+/// Makes an authority whose certificates have no identifier of their own key.
+#[cfg(test)]
+pub(super) fn without_key_identifier() -> CertificateSubject {
+    let draft = |draft: &mut Draft| draft.key_identifier = None;
+    subject("without key identifier", Habits { draft, ..Habits::default() })
+}
