@@ -6,6 +6,7 @@ mod changes;
 mod hostile;
 mod intents;
 mod issuing;
+mod late;
 mod operation;
 mod orders;
 mod plugin;
@@ -43,8 +44,17 @@ pub fn candidates() -> Vec<Candidate> {
     mutants.chain(sound().map(Candidate::from)).collect()
 }
 
-fn sound() -> [CertificateSubject; 6] {
-    [minimal(), reference(), once(), strange(), issuing(), short_serials()]
+fn sound() -> [CertificateSubject; 8] {
+    [
+        minimal(),
+        reference(),
+        once(),
+        strange(),
+        issuing(),
+        short_serials(),
+        late::waiting(),
+        late::never_sure(),
+    ]
 }
 
 fn unchanged(ca: ScriptedCa) -> Arc<dyn CertificateAuthority> {
@@ -85,7 +95,7 @@ mod tests {
 
     #[test]
     fn odd_authorities_that_are_right_pass() {
-        for (subject, skipped) in sound().into_iter().zip([49, 18, 27, 23, 25, 25]) {
+        for (subject, skipped) in sound().into_iter().zip([49, 18, 27, 23, 25, 25, 22, 28]) {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));
             assert_eq!(report.totals().skipped, skipped, "{}", report.format(Format::Table));

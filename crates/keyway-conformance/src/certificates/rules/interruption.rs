@@ -5,9 +5,11 @@ use std::time::Duration;
 use keyway_certificates::{IntendedCall, OrderOutcome, Reconciled, RetryMethod};
 use keyway_core::{Effect, PluginError as _};
 
+use super::reconciliation::told;
 use super::{Broken, CANCELS, CertificateFixture, Checked, Handle, LISTING, broken, ensure, rules};
 use crate::certificates::handle::call;
 use crate::certificates::tested_order::TestedOrder;
+use crate::patience::Patience;
 use crate::polled::polled;
 use crate::unique::new_intent;
 
@@ -39,21 +41,23 @@ async fn dropped(handle: &Handle<'_, '_>, method: RetryMethod, order: &TestedOrd
 }
 
 /// Settles, as a host does, an order whose `issue` call was dropped. Returns `None` if a person has to decide (decision
-/// B6).
+/// B6), or if the authority still asks to wait when the patience has ended (decision H309).
 async fn settled(
     fixture: &CertificateFixture<'_>,
     order: &mut TestedOrder,
+    patience: &mut Patience,
 ) -> Result<Option<OrderOutcome>, Broken> {
     let handle = fixture.handle()?;
     let capabilities = handle.authority.capabilities();
     let mut method = RetryMethod::Issue;
     if !capabilities.idempotent {
         if capabilities.reconciles {
-            let question = IntendedCall::Issue(order.order.clone()).into();
-            let told = handle.authority.reconcile(&question).await;
-            match told.map_err(|error| fixture.unexpected("reconcile", &error))? {
-                Reconciled::Made(_) => method = RetryMethod::Check,
-                Reconciled::NothingHappened => {}
+            match told(&handle, IntendedCall::Issue(order.order.clone()), patience).await {
+                Ok(Reconciled::Made(_)) => method = RetryMethod::Check,
+                Ok(Reconciled::NothingHappened) => {}
+                Err(error) if !error.kind().is_retryable() => {
+                    return Err(fixture.unexpected("reconcile", &error));
+                }
                 _ => return Ok(None),
             }
         } else if order.checkpoints.saved().is_some() {
@@ -71,12 +75,12 @@ async fn each_dropped_order(
     check: impl Fn(usize, Option<OrderOutcome>) -> Checked,
 ) -> Checked {
     let handle = fixture.handle()?;
-    let mut proved = false;
+    let (mut proved, mut patience) = (false, Patience::default());
     for polls in 1..=POLLS {
         let before = fixture.listed().map_or(0, |effects| effects.len());
         let mut order = fixture.order()?;
         let is_done = dropped(&handle, RetryMethod::Issue, &order, polls).await;
-        let outcome = settled(fixture, &mut order).await?;
+        let outcome = settled(fixture, &mut order, &mut patience).await?;
         proved |= outcome.is_some();
         let made = fixture.listed().map_or(0, |effects| effects.len()).saturating_sub(before);
         check(made, outcome)?;
