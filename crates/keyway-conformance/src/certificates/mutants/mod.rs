@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
     use crate::lock::locked;
-    use crate::{Format, Matrix, RunOptions};
+    use crate::{Ending, Format, Matrix, RunOptions};
 
     #[test]
     fn odd_authorities_that_are_right_pass() {
@@ -100,6 +100,14 @@ mod tests {
             assert!(report.succeeded(), "{}", report.format(Format::Table));
             assert_eq!(report.totals().skipped, skipped, "{}", report.format(Format::Table));
         }
+    }
+
+    #[test]
+    fn an_order_may_take_a_part_of_the_time_of_its_rule() {
+        // Without a part of the rule's time, the kit gives up after 25 calls.
+        let slow = plugin::subject("slow", ScriptedCa::new().looks(28), unchanged);
+        let report = suite().run(&Arc::new(slow), &RunOptions::default().only("CER-015"));
+        assert_eq!(report.totals().passed, 1, "{}", report.format(Format::Table));
     }
 
     #[test]
@@ -127,9 +135,19 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_hang_are_judged_within_the_time_of_the_rule() {
+        let hanging: Vec<_> = all().into_iter().filter(|mutant| mutant.name.starts_with("Hangs")).collect();
+        let options = RunOptions::default().deadline(Duration::from_secs(6));
+        let matrix = Matrix::run(&suite(), &hanging, false, &options, &|_| {});
+        let judged = matrix.rows.iter().filter(|row| row.ending == Some(Ending::Judged)).count();
+        assert_eq!(judged, 3, "{}", matrix.format());
+    }
+
+    #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
         // Runs each mutant only against the rules that it must break. `xtask` runs the whole matrix.
-        let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
+        let options = RunOptions::default().deadline(Duration::from_secs(20));
+        let matrix = Matrix::run(&suite(), &all(), false, &options, &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {
             assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);

@@ -111,6 +111,10 @@ mutants! {
         (check_in |mutant, check_in| mutant.notes.once_dropped(mutant.store.check_in(check_in)).await)
     StaysBusyFetching breaks ["CRE-067"] "fails all fetches after one that was dropped"
         (passwords |mutant, fetch| mutant.notes.once_dropped(mutant.store.passwords(fetch)).await)
+    HangsCheckingIn breaks ["CRE-066"] "answers no check-in after one that was dropped (L9)"
+        (check_in |mutant, check_in| mutant.notes.stuck_once_dropped(mutant.store.check_in(check_in)).await)
+    HangsFetching breaks ["CRE-067"] "answers no fetch after one that was dropped"
+        (passwords |mutant, fetch| mutant.notes.stuck_once_dropped(mutant.store.passwords(fetch)).await)
     TellsGivenBack breaks ["CRE-072"] "tells of every lease that it was given back"
         (reconcile |mutant, question| match question.context {
             IntendedCall::CheckIn(_) => Ok(Reconciled::Destroyed),
