@@ -112,7 +112,13 @@ impl CertificateAuthorityLayer for Issuing {
     }
 
     async fn issue(&self, order: &CertificateOrder) -> CaResult<OrderOutcome> {
-        self.accepts(&order.metadata)?;
+        if let Err(error) = self.accepts(&order.metadata) {
+            if !self.office.habits.places_refused {
+                return Err(error);
+            }
+            self.ca.issue(order).await?;
+            return Ok(OrderOutcome::InvalidOperation("The request is not acceptable.".into()));
+        }
         self.certified(order, self.ca.issue(order).await?)
     }
 

@@ -49,11 +49,13 @@ struct Habits {
     overlooks: fn(&RequestError) -> bool,
     /// Makes a new certificate for each call, also for an order that has one.
     forgets: bool,
+    /// Places an order before the authority refuses it.
+    places_refused: bool,
 }
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { draft: |_| {}, overlooks: |_| false, forgets: false }
+        Self { draft: |_| {}, overlooks: |_| false, forgets: false, places_refused: false }
     }
 }
 

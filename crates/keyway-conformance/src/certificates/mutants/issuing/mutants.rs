@@ -73,6 +73,8 @@ mutants! {
         })
     GivesAnotherChain breaks ["CER-128"] "gives the certificate of another authority"
         (draft: |draft| draft.intermediates = draft.root.clone())
+    PlacesWhatItRefuses breaks ["CER-130", "CER-131", "CER-132", "CER-133"] "places an order, and then refuses its request"
+        (places_refused: true)
     BelievesRequests breaks ["CER-130"] "does not verify the signature of a request"
         (overlooks: |error| matches!(error, RequestError::Signature))
     TakesTheFirstRequest breaks ["CER-131"] "takes one request of several"
