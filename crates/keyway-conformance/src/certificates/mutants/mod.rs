@@ -89,6 +89,8 @@ pub fn strange() -> CertificateSubject {
 mod tests {
     use std::sync::Mutex;
 
+    use keyway_certificates::{CertificateAuthorityLayer, CertificateOrder, Layered, OrderOutcome};
+
     use super::*;
     use crate::lock::locked;
     use crate::{Ending, Format, Matrix, RunOptions};
@@ -117,6 +119,34 @@ mod tests {
         let failed: Vec<_> = report.outcomes().iter().filter(|outcome| outcome.is_fault()).collect();
         let failed: Vec<_> = failed.iter().map(|outcome| (outcome.rule, outcome.level)).collect();
         assert_eq!(failed, [("CER-129", crate::Level::Should)], "{}", report.format(Format::Table));
+    }
+
+    #[test]
+    fn names_of_kept_data_are_not_judged_if_nothing_is_kept() {
+        // The authority reads its texts, so it refuses those that the kit changes, and keeps nothing.
+        let strict = |ca: ScriptedCa| -> Arc<dyn CertificateAuthority> { Arc::new(Layered(Strict(ca))) };
+        let subject = plugin::subject("strict", ScriptedCa::new(), strict);
+        let report = suite().run(&Arc::new(subject), &RunOptions::default().only("CER-038"));
+        assert_eq!(report.totals().skipped, 1, "{}", report.format(Format::Table));
+    }
+
+    /// An authority that certifies only the example's name.
+    #[derive(Debug)]
+    struct Strict(ScriptedCa);
+
+    impl CertificateAuthorityLayer for Strict {
+        type Inner = ScriptedCa;
+
+        fn inner(&self) -> &ScriptedCa {
+            &self.0
+        }
+
+        async fn issue(&self, order: &CertificateOrder) -> plugin::CaResult<OrderOutcome> {
+            if plugin::name_in(&order.metadata) != "door.example.com" {
+                return Ok(OrderOutcome::InvalidOperation("The authority does not know this name.".into()));
+            }
+            self.0.issue(order).await
+        }
     }
 
     #[test]

@@ -51,11 +51,19 @@ struct Habits {
     forgets: bool,
     /// Places an order before the authority refuses it.
     places_refused: bool,
+    /// Names what the authority keeps with an order by the first name of the request.
+    names_by_host: bool,
 }
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { draft: |_| {}, overlooks: |_| false, forgets: false, places_refused: false }
+        Self {
+            draft: |_| {},
+            overlooks: |_| false,
+            forgets: false,
+            places_refused: false,
+            names_by_host: false,
+        }
     }
 }
 

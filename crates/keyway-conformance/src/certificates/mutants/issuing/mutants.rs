@@ -75,6 +75,8 @@ mutants! {
         (draft: |draft| draft.intermediates = draft.root.clone())
     PlacesWhatItRefuses breaks ["CER-130", "CER-131", "CER-132", "CER-133"] "places an order, and then refuses its request"
         (places_refused: true)
+    NamesByTheHost breaks ["CER-038"] "names what it keeps by the host of the request"
+        (names_by_host: true)
     BelievesRequests breaks ["CER-130"] "does not verify the signature of a request"
         (overlooks: |error| matches!(error, RequestError::Signature))
     TakesTheFirstRequest breaks ["CER-131"] "takes one request of several"
