@@ -99,6 +99,24 @@ mutants! {
         })
     LeasesAgain of once breaks ["CRE-060", "CRE-061"] "checks out again for the same intent, and declares that it does not"
         (capabilities |mutant| mutant.store.capabilities().idempotent(true))
+    LeasesAgainAfterTheCheckIn breaks ["CRE-063"] "checks out again for an intent whose lease was given back"
+        (passwords |mutant, fetch| {
+            let outcome = mutant.store.passwords(fetch).await?;
+            let lease = outcome.clone().found().and_then(|found| found.lease);
+            match lease {
+                Some(lease) if !mutant.store.held().contains(&lease.id.to_string()) => mutant.anew(fetch).await,
+                _ => Ok(outcome),
+            }
+        })
+    HidesALateLease breaks ["CRE-063"] "checks out again for an intent whose lease was given back, and names the former lease"
+        (passwords |mutant, fetch| {
+            let outcome = mutant.store.passwords(fetch).await?;
+            let lease = outcome.clone().found().and_then(|found| found.lease);
+            if lease.is_some_and(|lease| !mutant.store.held().contains(&lease.id.to_string())) {
+                mutant.anew(fetch).await?;
+            }
+            Ok(outcome)
+        })
     TellsAnotherRotation breaks ["CRE-062"] "tells another rotation when it is asked again"
         (check_in |mutant, check_in| mutant.check_in_anew(check_in).await)
     StaysBusyCheckingIn breaks ["CRE-066"] "fails all check-ins after one that was dropped (L9)"
