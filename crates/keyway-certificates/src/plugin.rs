@@ -158,8 +158,10 @@ pub trait CertificateAuthority: fmt::Debug + Send + Sync {
     /// Revokes a certificate. Revoking a revoked certificate succeeds (decision B18).
     ///
     /// # Errors
-    /// [`Unsupported`](CertificateError::Unsupported) without the capability `revokes`. After any error the certificate
-    /// counts as valid, and the host may try again.
+    /// [`Unsupported`](CertificateError::Unsupported) without the capability `revokes`;
+    /// [`Invalid`](CertificateError::Invalid) or [`Refused`](CertificateError::Refused) for a reason that the authority
+    /// does not accept. It always accepts [`Unspecified`](crate::RevocationReason::Unspecified) (decision H368). After
+    /// any error the certificate counts as valid, and the host may try again.
     async fn revoke(&self, request: &CertificateRevocation) -> Result<(), CertificateError> {
         let _ = request;
         Err(CertificateError::Unsupported { what: "revocation" })

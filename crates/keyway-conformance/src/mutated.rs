@@ -45,6 +45,16 @@ impl<K> Notes<K> {
         self.flag.store(false, Ordering::SeqCst);
         answer
     }
+
+    /// Makes a call. If the call is dropped, all later calls wait for ever.
+    pub(crate) async fn stuck_once_dropped<T>(&self, call: impl Future<Output = T> + Send) -> T {
+        if self.flag.swap(true, Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
+        let answer = call.await;
+        self.flag.store(false, Ordering::SeqCst);
+        answer
+    }
 }
 
 /// Values of one type, one for each scratch folder. Each value stands for an external system.

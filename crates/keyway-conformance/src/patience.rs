@@ -42,6 +42,7 @@ impl Patience {
     }
 
     /// Tells whether there was a temporary error.
+    #[cfg(any(feature = "credentials", feature = "issuers"))]
     pub(crate) const fn has_waited(&self) -> bool {
         self.waits > 0
     }

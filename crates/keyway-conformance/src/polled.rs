@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-#[cfg(any(feature = "certificates", feature = "credentials"))]
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers"))]
 use crate::broken;
 use crate::{Broken, ensure};
 
@@ -118,8 +118,8 @@ async fn longest_poll<T>(future: impl Future<Output = T> + Send) -> (T, Duration
     (answer, longest)
 }
 
-/// Awaits a call with odd data. Fails if the call panics or does not end in time; a refusal is allowed.
-#[cfg(any(feature = "certificates", feature = "credentials"))]
+/// Awaits a call with odd data, or after a call that was dropped. Fails if the call panics or does not end in time; a refusal is allowed.
+#[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers"))]
 pub(crate) async fn answered<T>(
     call: impl Future<Output = T> + Send,
     in_time: Duration,

@@ -39,7 +39,7 @@ impl<'a, S: ?Sized> Trial<'a, S> {
 
     /// Returns the time limit for one call of a rule that demands an answer: half of the time of the run. By default,
     /// that is the time that a host gives a call.
-    #[cfg(any(feature = "certificates", feature = "credentials"))]
+    #[cfg(any(feature = "certificates", feature = "credentials", feature = "issuers"))]
     pub(crate) fn in_time(&self) -> Duration {
         self.deadline / 2
     }

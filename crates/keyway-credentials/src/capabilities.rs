@@ -39,9 +39,10 @@ pub struct Capabilities {
     /// The store has its own generators of assets: it has [`assets`](crate::CredentialStore::assets).
     pub own_assets: bool,
     /// Several calls with the same [`IntentId`](crate::IntentId) together have the effect of one call, and each of them
-    /// returns a valid answer.
+    /// returns a valid answer. A fetch whose lease was checked in makes no lease again: a late or repeated call is
+    /// refused, or gets the lease that is gone.
     ///
-    /// Decision R3.
+    /// Decisions R3 and H367.
     pub idempotent: bool,
     /// The store answers [`reconcile`](crate::CredentialStore::reconcile).
     ///

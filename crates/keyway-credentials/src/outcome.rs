@@ -19,7 +19,7 @@ use crate::{Holder, Lease};
 /// | `Busy` | another session holds the account alone | asks for the next, and may wait |
 /// | `NeedInfo` | the user has to tell more first | asks for the next, and reports it |
 /// | `Unsupported` | the store has no credentials of this kind, for this account | asks for the next |
-/// | `Denied` | the vault does not let this user have them | asks for the next |
+/// | `Denied` | the vault does not let this user have them, or conceals whether it has the account | asks for the next |
 /// | `Unavailable` | the vault cannot be reached | asks for the next, and reports the time to wait |
 ///
 /// After every outcome but `Found`, the store holds no lease for this fetch. A failure that may have left a lease is an

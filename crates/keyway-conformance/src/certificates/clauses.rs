@@ -48,5 +48,6 @@ clauses! {
     "H126" "an authority certifies no RSA key below 2048 bits";
     "H166" "an authority that says so does work of its own whenever it is asked, and says when there is more";
     "H172" "an order may name the certificate that it replaces, and ends as any other";
+    "H368" "certificates are as RFC 5280 demands, and an authority need not accept every reason of a revocation";
     "K1" "secrets go into no log, error, name or debugging text";
 }

@@ -18,6 +18,7 @@ use super::{CertificateSubject, OrderExample};
 use crate::clock::KitClock;
 use crate::lock::locked;
 use crate::notation::Fixture;
+use crate::polled::contained;
 use crate::scratch::scratch_folder;
 use crate::unique::{new_intent, unique};
 use crate::{Broken, Trial, broken};
@@ -52,7 +53,7 @@ impl<'a> Fixture<'a> for CertificateFixture<'a> {
     }
 
     /// Cancels the orders that are still open and deletes the subordinate authorities, if the authority can do that.
-    /// Ignores errors, since other rules judge these calls.
+    /// Ignores errors and panics, since other rules judge these calls.
     fn clean_up(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(async {
             let mut left = std::mem::take(&mut *locked(&self.left));
@@ -66,10 +67,10 @@ impl<'a> Fixture<'a> for CertificateFixture<'a> {
             let Ok(authority) = self.subject().open(self.scratch(), self.clock()) else { return };
             for mut order in left {
                 order.order.intent = new_intent();
-                let _ = authority.cancel(&order.order).await;
+                let _ = contained(authority.cancel(&order.order)).await;
             }
             for ca in created {
-                let _ = authority.delete_ca(&DeleteCa::new(new_intent(), ca)).await;
+                let _ = contained(authority.delete_ca(&DeleteCa::new(new_intent(), ca))).await;
             }
         })
     }

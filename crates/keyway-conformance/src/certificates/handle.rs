@@ -15,7 +15,8 @@ use super::tested_order::TestedOrder;
 use crate::lock::locked;
 use crate::{Broken, broken, ensure};
 
-/// The number of calls after which an open order counts as stuck.
+/// The number of calls after which an open order counts as stuck, if the [time](crate::Trial::in_time) of a call has
+/// passed, too (decision H370).
 const CALLS: usize = 25;
 /// The delay before the next call when the authority does not choose one.
 const USUAL_DELAY: Duration = Duration::from_secs(60);
@@ -105,7 +106,7 @@ impl<'f, 'a> Handle<'f, 'a> {
     ) -> Result<OrderOutcome, Broken> {
         let outcome = self.go_on(order, method, outcome, restarts).await?;
         let status = outcome.status();
-        let expected = format!("an end of the order within {CALLS} calls");
+        let expected = format!("an end of the order within {CALLS} calls, or {:?}", self.in_time());
         ensure(status.is_final(), expected, format!("it still answers `{status}`"))?;
         Ok(outcome)
     }
@@ -119,7 +120,9 @@ impl<'f, 'a> Handle<'f, 'a> {
         restarts: bool,
     ) -> Result<OrderOutcome, Broken> {
         let (mut answered, mut outcome, mut wait) = (method, outcome, Duration::from_millis(1));
-        for _ in 0..CALLS {
+        let (begun, mut calls) = (Instant::now(), 0);
+        while calls < CALLS || begun.elapsed() < self.in_time() {
+            calls += 1;
             let Some(next) = outcome.next_method(answered) else { return Ok(outcome) };
             let delay = outcome.waiting().and_then(|waiting| waiting.retry_after).unwrap_or(USUAL_DELAY);
             self.clock.advance(delay);

@@ -46,4 +46,6 @@ clauses! {
     "R8" "what a plugin keeps with a session is bounded";
     "K1" "secrets go into no log, error, name or debugging text";
     "H294" "an intent that was answered to have had no effect has none later";
+    "H367" "an intent whose lease was checked in makes no other lease";
+    "H369" "a vault may conceal which accounts it has";
 }

@@ -21,6 +21,7 @@ use super::subject::Place;
 use crate::clock::KitClock;
 use crate::lock::locked;
 use crate::notation::Fixture;
+use crate::polled::contained;
 use crate::scratch::scratch_folder;
 use crate::{Broken, Trial, broken};
 
@@ -85,7 +86,8 @@ impl<'a> StoreFixture<'a> {
         })
     }
 
-    /// Checks in all leases that are still open. It ignores errors, because check-ins have rules of their own.
+    /// Checks in all leases that are still open. It ignores errors and panics, because check-ins have rules of their
+    /// own.
     pub(super) async fn give_all_back(&self) {
         let left = std::mem::take(&mut *locked(&self.left));
         if left.is_empty() {
@@ -93,7 +95,7 @@ impl<'a> StoreFixture<'a> {
         }
         let Ok(store) = self.open() else { return };
         for check_in in left {
-            let _ = store.check_in(&check_in).await;
+            let _ = contained(store.check_in(&check_in)).await;
         }
     }
 

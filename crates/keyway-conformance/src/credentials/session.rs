@@ -37,6 +37,12 @@ pub(super) struct CheckedOut {
 }
 
 impl CheckedOut {
+    /// Returns what a fetch checked out, or `None` if it gave no lease.
+    pub(super) fn of(answer: Answer, candidate: &Candidate) -> Option<Self> {
+        let Found { credentials, lease, .. } = answer.ok()?.found()?;
+        lease.is_some().then(|| Self { given: credentials, lease, candidate: candidate.clone() })
+    }
+
     /// Returns the lease, or a verdict that it is missing.
     pub(super) fn lease(&self) -> Result<&Lease, Broken> {
         self.lease.as_ref().ok_or_else(|| broken("a lease with the credentials", "none"))

@@ -14,6 +14,7 @@ use super::handle::Handle;
 use super::{IssuerExample, IssuerSubject};
 use crate::lock::locked;
 use crate::notation::Fixture;
+use crate::polled::contained;
 use crate::scratch::scratch_folder;
 use crate::unique::new_intent;
 use crate::{Broken, Trial, broken};
@@ -53,7 +54,7 @@ impl<'a> IssuerFixture<'a> {
         &self.subject().example
     }
 
-    /// Revokes the remaining credentials. Ignores errors, since other rules judge whether revoking works.
+    /// Revokes the remaining credentials. Ignores errors and panics, since other rules judge whether revoking works.
     pub(super) async fn revoke_all(&self) {
         let left = std::mem::take(&mut *locked(&self.left));
         if left.is_empty() {
@@ -61,7 +62,8 @@ impl<'a> IssuerFixture<'a> {
         }
         let Ok(issuer) = self.subject().open(self.scratch()) else { return };
         for (context, state) in left {
-            let _ = issuer.revoke(&Revocation::new(context.with_intent(new_intent()), state)).await;
+            let revocation = Revocation::new(context.with_intent(new_intent()), state);
+            let _ = contained(issuer.revoke(&revocation)).await;
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use keyway_core::{Effect, PluginError as _};
 use keyway_issuers::{
@@ -16,9 +16,6 @@ use super::fixture::IssuerFixture;
 use crate::lock::locked;
 use crate::unique::new_intent;
 use crate::{Broken, broken};
-
-/// The time limit for finding out what a dropped request made.
-const SETTLING: Duration = Duration::from_secs(5);
 
 /// A handle of the issuer, with the issuer's description. It sends requests, and records the credentials that they
 /// make.
@@ -119,10 +116,10 @@ impl<'f, 'a> Handle<'f, 'a> {
     pub(super) async fn settle_dropped(&self, request: &CredentialRequest) -> Result<(), Broken> {
         let declared = self.issuer.capabilities();
         if declared.idempotent {
-            let _ = tokio::time::timeout(SETTLING, self.request(request)).await;
+            let _ = tokio::time::timeout(self.in_time(), self.request(request)).await;
         } else if declared.reconciles {
             let question = Reconciliation::new(request.context.clone(), IntendedEffect::Request);
-            let answer = tokio::time::timeout(SETTLING, self.issuer.reconcile(&question)).await;
+            let answer = tokio::time::timeout(self.in_time(), self.issuer.reconcile(&question)).await;
             if let Ok(Ok(Reconciled::Made(state))) = answer {
                 locked(&self.left).push((request.context.clone(), state));
             }

@@ -78,10 +78,25 @@ mutants! {
             }
             mutant.ca.delete_ca(request).await
         })
-    KnowsOneReason breaks ["CER-080"] "revokes for one reason alone"
+    NeedsAReason breaks ["CER-080"] "does not revoke without a reason"
         (revoke |mutant, request| {
-            if request.reason != RevocationReason::Unspecified {
-                return Err(CertificateError::invalid("the reason", "it must not be given"));
+            if request.reason == RevocationReason::Unspecified {
+                return Err(CertificateError::invalid("the reason", "it must be given"));
+            }
+            mutant.ca.revoke(request).await
+        })
+    FailsForAReason breaks ["CER-080"] "fails for a reason that it does not accept, and does not say that nothing happened"
+        (revoke |mutant, request| {
+            if request.reason == RevocationReason::CertificateHold {
+                return Err(CertificateError::failed("It failed.", "the reason is not accepted"));
+            }
+            mutant.ca.revoke(request).await
+        })
+    RemembersAWrongReason breaks ["CER-080"] "revokes nothing any more after a reason that it does not accept"
+        (revoke |mutant, request| {
+            let is_wrong = request.reason == RevocationReason::AaCompromise;
+            if mutant.notes.flag.fetch_or(is_wrong, Ordering::SeqCst) || is_wrong {
+                return Err(CertificateError::invalid("the reason", "it is not accepted"));
             }
             mutant.ca.revoke(request).await
         })

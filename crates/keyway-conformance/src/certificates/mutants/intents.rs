@@ -84,6 +84,10 @@ mutants! {
         (check |mutant, order| mutant.notes.once_dropped(mutant.ca.check(order)).await)
     StaysBusyCanceling breaks ["CER-043"] "refuses to cancel after a call that was dropped"
         (cancel |mutant, order| mutant.notes.once_dropped(mutant.ca.cancel(order)).await)
+    HangsChecking breaks ["CER-042"] "answers no check after one that was dropped"
+        (check |mutant, order| mutant.notes.stuck_once_dropped(mutant.ca.check(order)).await)
+    HangsCanceling breaks ["CER-043"] "answers no cancel after one that was dropped"
+        (cancel |mutant, order| mutant.notes.stuck_once_dropped(mutant.ca.cancel(order)).await)
     ForgetsWhatItPlaced of ONCE breaks ["CER-040"] "does not know an order when it is checked after a crash"
         (check |mutant, order| {
             let placed = locked(&mutant.notes.kept).iter().any(|placed| placed.id == order.id);

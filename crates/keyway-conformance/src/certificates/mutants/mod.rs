@@ -6,6 +6,7 @@ mod changes;
 mod hostile;
 mod intents;
 mod issuing;
+mod late;
 mod operation;
 mod orders;
 mod plugin;
@@ -20,7 +21,7 @@ use keyway_certificates::CertificateAuthority;
 use super::{CertificateSubject, ScriptedCa, suite};
 use crate::notation::mutants;
 use crate::{Candidate, Mutant};
-pub use issuing::issuing;
+pub use issuing::{issuing, short_serials};
 use operation::operation;
 
 /// Lists the mutants, with the rules that they break.
@@ -43,8 +44,17 @@ pub fn candidates() -> Vec<Candidate> {
     mutants.chain(sound().map(Candidate::from)).collect()
 }
 
-fn sound() -> [CertificateSubject; 5] {
-    [minimal(), reference(), once(), strange(), issuing()]
+fn sound() -> [CertificateSubject; 8] {
+    [
+        minimal(),
+        reference(),
+        once(),
+        strange(),
+        issuing(),
+        short_serials(),
+        late::waiting(),
+        late::never_sure(),
+    ]
 }
 
 fn unchanged(ca: ScriptedCa) -> Arc<dyn CertificateAuthority> {
@@ -79,16 +89,63 @@ pub fn strange() -> CertificateSubject {
 mod tests {
     use std::sync::Mutex;
 
+    use keyway_certificates::{CertificateAuthorityLayer, CertificateOrder, Layered, OrderOutcome};
+
     use super::*;
     use crate::lock::locked;
-    use crate::{Format, Matrix, RunOptions};
+    use crate::{Ending, Format, Matrix, RunOptions};
 
     #[test]
     fn odd_authorities_that_are_right_pass() {
-        for (subject, skipped) in sound().into_iter().zip([48, 17, 26, 22, 25]) {
+        for (subject, skipped) in sound().into_iter().zip([49, 18, 27, 23, 25, 25, 22, 28]) {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));
             assert_eq!(report.totals().skipped, skipped, "{}", report.format(Format::Table));
+        }
+    }
+
+    #[test]
+    fn an_order_may_take_a_part_of_the_time_of_its_rule() {
+        // Without a part of the rule's time, the kit gives up after 25 calls.
+        let slow = plugin::subject("slow", ScriptedCa::new().looks(28), unchanged);
+        let report = suite().run(&Arc::new(slow), &RunOptions::default().only("CER-015"));
+        assert_eq!(report.totals().passed, 1, "{}", report.format(Format::Table));
+    }
+
+    #[test]
+    fn a_certificate_without_an_identifier_of_its_key_breaks_a_should_alone() {
+        let options = RunOptions::default().only("CER-12");
+        let report = suite().run(&Arc::new(issuing::without_key_identifier()), &options);
+        let failed: Vec<_> = report.outcomes().iter().filter(|outcome| outcome.is_fault()).collect();
+        let failed: Vec<_> = failed.iter().map(|outcome| (outcome.rule, outcome.level)).collect();
+        assert_eq!(failed, [("CER-129", crate::Level::Should)], "{}", report.format(Format::Table));
+    }
+
+    #[test]
+    fn names_of_kept_data_are_not_judged_if_nothing_is_kept() {
+        // The authority reads its texts, so it refuses those that the kit changes, and keeps nothing.
+        let strict = |ca: ScriptedCa| -> Arc<dyn CertificateAuthority> { Arc::new(Layered(Strict(ca))) };
+        let subject = plugin::subject("strict", ScriptedCa::new(), strict);
+        let report = suite().run(&Arc::new(subject), &RunOptions::default().only("CER-038"));
+        assert_eq!(report.totals().skipped, 1, "{}", report.format(Format::Table));
+    }
+
+    /// An authority that certifies only the example's name.
+    #[derive(Debug)]
+    struct Strict(ScriptedCa);
+
+    impl CertificateAuthorityLayer for Strict {
+        type Inner = ScriptedCa;
+
+        fn inner(&self) -> &ScriptedCa {
+            &self.0
+        }
+
+        async fn issue(&self, order: &CertificateOrder) -> plugin::CaResult<OrderOutcome> {
+            if plugin::name_in(&order.metadata) != "door.example.com" {
+                return Ok(OrderOutcome::InvalidOperation("The authority does not know this name.".into()));
+            }
+            self.0.issue(order).await
         }
     }
 
@@ -108,9 +165,19 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_hang_are_judged_within_the_time_of_the_rule() {
+        let hanging: Vec<_> = all().into_iter().filter(|mutant| mutant.name.starts_with("Hangs")).collect();
+        let options = RunOptions::default().deadline(Duration::from_secs(6));
+        let matrix = Matrix::run(&suite(), &hanging, false, &options, &|_| {});
+        let judged = matrix.rows.iter().filter(|row| row.ending == Some(Ending::Judged)).count();
+        assert_eq!(judged, 3, "{}", matrix.format());
+    }
+
+    #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
         // Runs each mutant only against the rules that it must break. `xtask` runs the whole matrix.
-        let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
+        let options = RunOptions::default().deadline(Duration::from_secs(20));
+        let matrix = Matrix::run(&suite(), &all(), false, &options, &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {
             assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);

@@ -145,6 +145,14 @@ mutants! {
             order.context.ca = None;
             mutant.ca.issue(&order).await
         })
+    PlacesAtUnknownAuthorities breaks ["CER-021"] "places an order, and then sees that it does not know the authority"
+        (issue |mutant, order| match mutant.ca.issue(order).await {
+            Err(CertificateError::UnknownCa { .. }) => {
+                mutant.place_another().await?;
+                Ok(OrderOutcome::InvalidOperation("There is no such authority.".into()))
+            }
+            answer => answer,
+        })
     WishesToModify of MINIMAL breaks ["CER-025"] "wishes that the order is modified next, which it does not do"
         (issue |mutant, order| {
             rewaited(mutant.ca.issue(order).await, |waiting| waiting.retry_method(RetryMethod::Modify))

@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use keyway_certificates::{IntendedCall, OrderOutcome, Reconciled, RetryMethod};
+use keyway_certificates::{CertificateError, IntendedCall, OrderOutcome, Reconciled, RetryMethod};
 use keyway_core::{Effect, PluginError as _};
 
+use super::reconciliation::told;
 use super::{Broken, CANCELS, CertificateFixture, Checked, Handle, LISTING, broken, ensure, rules};
-use crate::certificates::handle::call;
+use crate::certificates::handle::{call, name};
 use crate::certificates::tested_order::TestedOrder;
-use crate::polled::polled;
+use crate::patience::Patience;
+use crate::polled::{answered, polled};
 use crate::unique::new_intent;
 
 rules! {
@@ -39,21 +41,23 @@ async fn dropped(handle: &Handle<'_, '_>, method: RetryMethod, order: &TestedOrd
 }
 
 /// Settles, as a host does, an order whose `issue` call was dropped. Returns `None` if a person has to decide (decision
-/// B6).
+/// B6), or if the authority still asks to wait when the patience has ended (decision H309).
 async fn settled(
     fixture: &CertificateFixture<'_>,
     order: &mut TestedOrder,
+    patience: &mut Patience,
 ) -> Result<Option<OrderOutcome>, Broken> {
     let handle = fixture.handle()?;
     let capabilities = handle.authority.capabilities();
     let mut method = RetryMethod::Issue;
     if !capabilities.idempotent {
         if capabilities.reconciles {
-            let question = IntendedCall::Issue(order.order.clone()).into();
-            let told = handle.authority.reconcile(&question).await;
-            match told.map_err(|error| fixture.unexpected("reconcile", &error))? {
-                Reconciled::Made(_) => method = RetryMethod::Check,
-                Reconciled::NothingHappened => {}
+            match told(&handle, IntendedCall::Issue(order.order.clone()), patience).await {
+                Ok(Reconciled::Made(_)) => method = RetryMethod::Check,
+                Ok(Reconciled::NothingHappened) => {}
+                Err(error) if !error.kind().is_retryable() => {
+                    return Err(fixture.unexpected("reconcile", &error));
+                }
                 _ => return Ok(None),
             }
         } else if order.checkpoints.saved().is_some() {
@@ -71,12 +75,12 @@ async fn each_dropped_order(
     check: impl Fn(usize, Option<OrderOutcome>) -> Checked,
 ) -> Checked {
     let handle = fixture.handle()?;
-    let mut proved = false;
+    let (mut proved, mut patience) = (false, Patience::default());
     for polls in 1..=POLLS {
         let before = fixture.listed().map_or(0, |effects| effects.len());
         let mut order = fixture.order()?;
         let is_done = dropped(&handle, RetryMethod::Issue, &order, polls).await;
-        let outcome = settled(fixture, &mut order).await?;
+        let outcome = settled(fixture, &mut order, &mut patience).await?;
         proved |= outcome.is_some();
         let made = fixture.listed().map_or(0, |effects| effects.len()).saturating_sub(before);
         check(made, outcome)?;
@@ -102,17 +106,26 @@ async fn dropped_order_is_one(fixture: &CertificateFixture<'_>) -> Checked {
     each_dropped_order(fixture, |made, _| ensure(made <= 1, "one effect at most", made.to_string())).await
 }
 
+/// Makes the next call for an order whose call was dropped. The call must be answered in time.
+async fn next_answer(
+    handle: &Handle<'_, '_>,
+    method: RetryMethod,
+    order: &TestedOrder,
+) -> Result<Result<OrderOutcome, CertificateError>, Broken> {
+    answered(handle.ask(method, order), handle.in_time(), name(method), "an order whose call was dropped")
+        .await
+}
+
 async fn dropped_check(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     for polls in 1..=POLLS {
         let mut order = fixture.order()?;
         let outcome = handle.must(RetryMethod::Issue, &order).await?;
         let is_done = dropped(&handle, RetryMethod::Check, &order, polls).await;
-        let next = tokio::time::timeout(
-            Duration::from_secs(20),
-            handle.certified_after(&mut order, RetryMethod::Issue, outcome),
-        );
-        next.await.map_err(|_| broken("the next check to be answered", "it waited for 20 s"))??;
+        let next = outcome.next_method(RetryMethod::Issue).unwrap_or(RetryMethod::Check);
+        let outcome = next_answer(&handle, next, &order).await?;
+        let outcome = outcome.map_err(|error| fixture.unexpected(name(next), &error))?;
+        handle.certified_after(&mut order, next, outcome).await?;
         if is_done {
             break;
         }
@@ -126,11 +139,7 @@ async fn dropped_cancel(fixture: &CertificateFixture<'_>) -> Checked {
         let (mut order, _) = handle.open_order().await?;
         order.order.intent = new_intent();
         let is_done = dropped(&handle, RetryMethod::Cancel, &order, polls).await;
-        let again =
-            tokio::time::timeout(Duration::from_secs(20), handle.ask(RetryMethod::Cancel, &order)).await;
-        let outcome = match again
-            .map_err(|_| broken("the next cancel to be answered", "it waited for 20 s"))?
-        {
+        let outcome = match next_answer(&handle, RetryMethod::Cancel, &order).await? {
             Ok(outcome) => outcome,
             // The order is canceled already, and the authority does not cancel it twice.
             Err(error) if error.effect() == Effect::None => handle.must(RetryMethod::Check, &order).await?,

@@ -35,7 +35,7 @@ rules! {
 }
 
 /// The name in the kit's requests.
-const HOST: &str = "kit.example.com";
+pub(super) const HOST: &str = "kit.example.com";
 /// The request for the certificate of an authority.
 const AUTHORITY: &str = include_str!("requests/authority.pem");
 /// The largest allowed difference between the end of a certificate and the end that the requested days give.

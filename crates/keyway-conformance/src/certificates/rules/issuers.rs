@@ -10,11 +10,14 @@ use super::{Broken, CertificateFixture, Checked, Handle, ISSUES, broken, ensure,
 rules! {
     in CertificateFixture;
     "CER-127" Must needs ISSUES from ["B15"]
-        "A certificate has the identifiers of its own key and of the key that signed it."
-        key_identifiers;
+        "A certificate has the identifier of the key that signed it."
+        signer_identifier;
     "CER-128" Must needs ISSUES from ["B11", "B11a", "B14"]
         "A certificate is signed by the described authority, and its intermediates link."
         chain;
+    "CER-129" Should needs ISSUES from ["B15", "H368"]
+        "A certificate has an identifier of its own key."
+        key_identifier;
 }
 
 /// Returns the certificate of the signing authority from the plugin's description of it, or `None` if the plugin
@@ -43,12 +46,10 @@ async fn issuer(handle: &Handle<'_, '_>, issued: &IssuedCertificate) -> Result<O
     }))
 }
 
-async fn key_identifiers(fixture: &CertificateFixture<'_>) -> Checked {
+async fn signer_identifier(fixture: &CertificateFixture<'_>) -> Checked {
     let (handle, request) = (fixture.handle()?, new_request()?);
     let issued = certified(&handle, &request, None).await?;
-    let facts = facts(&issued)?;
-    ensure(facts.key_identifier.is_some(), "an identifier of the key", "none")?;
-    let of_signer = facts.issuer_key_identifier;
+    let of_signer = facts(&issued)?.issuer_key_identifier;
     ensure(of_signer.is_some(), "an identifier of the key that signed it", "none")?;
     let Some(pem) = issuer(&handle, &issued).await? else { return Ok(()) };
     let signer = IssuedFacts::read(&pem)
@@ -56,6 +57,11 @@ async fn key_identifiers(fixture: &CertificateFixture<'_>) -> Checked {
     // An old root may have no extensions, and thus no identifier.
     let same = signer.key_identifier.is_none() || signer.key_identifier == of_signer;
     ensure(same, "the identifier that the certificate of the authority has", "another one")
+}
+
+async fn key_identifier(fixture: &CertificateFixture<'_>) -> Checked {
+    let issued = certified(&fixture.handle()?, &new_request()?, None).await?;
+    ensure(facts(&issued)?.key_identifier.is_some(), "an identifier of the key", "none")
 }
 
 async fn chain(fixture: &CertificateFixture<'_>) -> Checked {

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use keyway_certificates::{CertificateRevocation, Pem, RenewalQuestion, RevocationReason};
-use keyway_core::{Clock as _, Timestamp};
+use keyway_certificates::{CertificateError, CertificateRevocation, Pem, RenewalQuestion, RevocationReason};
+use keyway_core::{Clock as _, Effect, ErrorKind, PluginError as _, Timestamp};
 
 use super::{Broken, CertificateFixture, Checked, Handle, MAINTAINS, RENEWS, REVOKES, broken, ensure, rules};
 use crate::unique::new_intent;
 
 rules! {
     in CertificateFixture;
-    "CER-080" Must needs REVOKES from ["B18"]
-        "A certificate can be revoked, for every reason that there is."
+    "CER-080" Must needs REVOKES from ["B18", "H368"]
+        "A certificate can be revoked for each reason, or the authority refuses the reason without an effect, and then \
+         revokes without one."
         revokes;
     "CER-081" Must needs REVOKES from ["B18"]
         "Revoking twice succeeds twice, also after a restart."
@@ -46,16 +47,33 @@ async fn revokes(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     for reason in RevocationReason::ALL {
         let (_, issued) = handle.issued().await?;
-        revoked(&handle, &CertificateRevocation::new(new_intent(), issued.certificate, reason)).await?;
+        let request = |reason| CertificateRevocation::new(new_intent(), issued.certificate.clone(), reason);
+        if reason != RevocationReason::Unspecified {
+            let answer = handle.authority.revoke(&request(reason)).await;
+            handle.record("revoke", &answer.as_ref().map(drop));
+            match answer {
+                Ok(()) => continue,
+                Err(error) if refuses(&error) => {}
+                Err(error) => return Err(handle.unexpected(&format!("revoke for {reason:?}"), &error)),
+            }
+        }
+        revoked(&handle, &request(RevocationReason::Unspecified)).await?;
     }
     Ok(())
+}
+
+/// Tells whether an error refuses an argument for good, and nothing happened. An authority need not accept every reason
+/// (RFC 8555, section 7.6).
+fn refuses(error: &CertificateError) -> bool {
+    let is_refusal = matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Denied | ErrorKind::Unsupported);
+    is_refusal && error.effect() == Effect::None
 }
 
 async fn revokes_twice(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     let (_, issued) = handle.issued().await?;
     let request =
-        || CertificateRevocation::new(new_intent(), issued.certificate.clone(), RevocationReason::Superseded);
+        || CertificateRevocation::new(new_intent(), issued.certificate.clone(), RevocationReason::default());
     let same = request();
     revoked(&handle, &same).await?;
     revoked(&handle, &same).await?;

@@ -103,7 +103,7 @@ pub(super) fn nothing_happened(
 
 /// Places an order, and continues it. The order must not end in a certificate: it must be refused, or wait for other
 /// data of the client. An order that waits for the authority proves nothing.
-pub(super) async fn comes_to_nothing(
+async fn comes_to_nothing(
     fixture: &CertificateFixture<'_>,
     metadata: OrderMetadata,
     example: &OrderExample,
@@ -134,6 +134,17 @@ pub(super) async fn comes_to_nothing(
         }
         _ => Ok(()),
     }
+}
+
+/// Places an order that must come to nothing, before it has any effect.
+pub(super) async fn comes_to_nothing_without_effect(
+    fixture: &CertificateFixture<'_>,
+    metadata: OrderMetadata,
+    example: &OrderExample,
+) -> Checked {
+    let before = fixture.listed().ok();
+    comes_to_nothing(fixture, metadata, example).await?;
+    ensure(fixture.listed().ok() == before, "no effect of a refused order", "an effect")
 }
 
 async fn refuses(fixture: &CertificateFixture<'_>) -> Checked {
@@ -222,5 +233,5 @@ async fn unknown_authority(fixture: &CertificateFixture<'_>) -> Checked {
     let nowhere =
         CaId::new("kit-no-such-ca").map_err(|error| broken("an id of the kit", error.to_string()))?;
     let example = fixture.example().clone().ca(nowhere);
-    comes_to_nothing(fixture, example.metadata()?, &example).await
+    comes_to_nothing_without_effect(fixture, example.metadata()?, &example).await
 }

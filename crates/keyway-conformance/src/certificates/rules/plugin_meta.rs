@@ -3,7 +3,9 @@
 use keyway_certificates::{OrderOutcome, RetryMethod};
 use keyway_core::PluginError as _;
 
+use super::issued::{HOST, new_request};
 use super::{Broken, CertificateFixture, Checked, NOT_REPEATABLE, broken, ensure, rules};
+use crate::certificates::requests::metadata;
 
 rules! {
     in CertificateFixture;
@@ -66,15 +68,30 @@ async fn checkpoint_first(fixture: &CertificateFixture<'_>) -> Checked {
 async fn names(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     let canary = fixture.canary("entered");
-    let metadata = fixture.example().with_texts(|text| format!("{text}{canary}"))?;
-    let order = fixture.order_of(metadata, fixture.example())?;
-    for method in [RetryMethod::Issue, RetryMethod::Check] {
-        if let Err(error) = handle.ask(method, &order).await {
-            fixture.history().record(format!("refused: {:?}", error.kind()));
-        }
+    let mut orders = vec![(fixture.example().with_texts(|text| format!("{text}{canary}"))?, canary.as_str())];
+    if fixture.subject().issues {
+        // An authority that reads its texts refuses those that the kit changed. It accepts a request of the kit.
+        orders.push((metadata(fixture, &new_request()?.to_pem(), None)?, HOST));
     }
-    let shown = format!("{:?}", order.order.plugin_meta).contains(&canary);
-    ensure(!shown, "names that show nothing of the client's", "one shows it")
+    let mut is_proved = false;
+    for (metadata, secret) in orders {
+        let order = fixture.order_of(metadata, fixture.example())?;
+        for method in [RetryMethod::Issue, RetryMethod::Check] {
+            if let Err(error) = handle.ask(method, &order).await {
+                fixture.history().record(format!("refused: {:?}", error.kind()));
+            }
+        }
+        let kept = order.order.plugin_meta.snapshot();
+        let shown = kept.keys().any(|name| name.contains(secret));
+        ensure(!shown, "names that show nothing of the client's", "one shows it")?;
+        is_proved |= !kept.is_empty();
+    }
+    // Without kept data there are no names to judge.
+    if is_proved {
+        Ok(())
+    } else {
+        Err(Broken::Missing { capability: "data that the plugin keeps with an order" })
+    }
 }
 
 async fn kept_apart(fixture: &CertificateFixture<'_>) -> Checked {

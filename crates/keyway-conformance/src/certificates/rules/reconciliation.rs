@@ -41,8 +41,12 @@ rules! {
 }
 
 /// Asks what became of a call, and again after a temporary error.
-async fn told(handle: &Handle<'_, '_>, call: IntendedCall) -> Result<Reconciled, CertificateError> {
-    let (question, mut patience) = (call.into(), Patience::default());
+pub(super) async fn told(
+    handle: &Handle<'_, '_>,
+    call: IntendedCall,
+    patience: &mut Patience,
+) -> Result<Reconciled, CertificateError> {
+    let question = call.into();
     loop {
         let answer = handle.authority.reconcile(&question).await;
         handle.record("reconcile", &answer.as_ref().map(|answer| word(answer)));
@@ -64,7 +68,7 @@ const fn word(answer: &Reconciled) -> &'static str {
 }
 
 async fn must_tell(handle: &Handle<'_, '_>, call: IntendedCall, expected: &Reconciled) -> Checked {
-    let answer = match told(handle, call).await {
+    let answer = match told(handle, call, &mut Patience::default()).await {
         Ok(answer) => answer,
         Err(error) if error.kind().is_retryable() && *expected == Reconciled::NothingHappened => {
             return Err(CANNOT_REFUSE);
@@ -95,7 +99,8 @@ async fn goes_on(fixture: &CertificateFixture<'_>) -> Checked {
     fixture.handle()?.must(RetryMethod::Issue, &order).await?;
     let mut order = order.after_kill();
     let after = fixture.handle()?;
-    let told = told(&after, IntendedCall::Issue(order.order.clone())).await;
+    let question = IntendedCall::Issue(order.order.clone());
+    let told = told(&after, question, &mut Patience::default()).await;
     told.map_err(|error| fixture.unexpected("reconcile", &error))?;
     let outcome = after.must(RetryMethod::Check, &order).await?;
     after.certified_after(&mut order, RetryMethod::Check, outcome).await.map(drop)
@@ -165,7 +170,7 @@ async fn without_effect(fixture: &CertificateFixture<'_>) -> Checked {
     let never = fixture.order()?;
     for asked in [&order, &never] {
         for call in [IntendedCall::Issue(asked.order.clone()), IntendedCall::Cancel(asked.order.clone())] {
-            if let Err(error) = told(&handle, call).await {
+            if let Err(error) = told(&handle, call, &mut Patience::default()).await {
                 ensure(error.kind().is_retryable(), "an answer", format!("{:?}", error.kind()))?;
             }
         }

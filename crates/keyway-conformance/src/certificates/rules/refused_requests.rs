@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::issued::new_request;
-use super::orders::comes_to_nothing;
+use super::orders::comes_to_nothing_without_effect;
 use super::{Broken, CertificateFixture, Checked, ISSUES, broken, rules};
 use crate::certificates::requests::{metadata, with_request_data};
 
@@ -31,7 +31,7 @@ const SHORT_KEY: &str = include_str!("requests/rsa-1024.pem");
 
 /// Orders a certificate with a request that must be refused.
 async fn refused(fixture: &CertificateFixture<'_>, pem: &str) -> Checked {
-    comes_to_nothing(fixture, metadata(fixture, pem, None)?, fixture.example()).await
+    comes_to_nothing_without_effect(fixture, metadata(fixture, pem, None)?, fixture.example()).await
 }
 
 /// Changes the last byte of a PEM block, which belongs to the signature.
@@ -67,5 +67,5 @@ async fn no_request(fixture: &CertificateFixture<'_>) -> Checked {
         refused(fixture, text).await?;
     }
     // Here the request itself stands where its base64 is expected.
-    comes_to_nothing(fixture, with_request_data(fixture, &pem, None)?, fixture.example()).await
+    comes_to_nothing_without_effect(fixture, with_request_data(fixture, &pem, None)?, fixture.example()).await
 }

@@ -8,7 +8,7 @@ use super::{CertificateFixture, Checked, ISSUES, ensure, rules};
 rules! {
     in CertificateFixture;
     "CER-125" Must needs ISSUES from ["B15"]
-        "Serial numbers have 8 to 20 bytes, and cannot be predicted."
+        "Serial numbers are positive, have at most 20 bytes, and cannot be predicted."
         serials;
     "CER-126" Must needs ISSUES from ["B15"]
         "Two orders with the same request get two certificates with two serial numbers."
@@ -17,6 +17,11 @@ rules! {
 
 /// The number of serial numbers that are compared.
 const SERIALS: usize = 8;
+/// The largest number of bytes (RFC 5280, section 4.1.2.2).
+const MOST_BYTES: usize = 20;
+/// The number of bytes that the longest of [`SERIALS`] numbers must have. A number with 64 random bits is shorter once
+/// in 256 times, so all of them are shorter once in 10^19 runs (decision H368).
+const LONGEST_BYTES: usize = 8;
 /// The number of bits that must differ among [`SERIALS`] numbers. If each number has 64 random bits, the probability
 /// that fewer than 56 bits differ is below 10^-8.
 const RANDOM_BITS: u32 = 56;
@@ -35,21 +40,36 @@ fn varying_bits(serials: &[Vec<u8>]) -> u32 {
         .sum()
 }
 
+/// Judges serial numbers, each as the content of an INTEGER of DER.
+fn judged(serials: &[Vec<u8>]) -> Checked {
+    let mut longest = 0;
+    for serial in serials {
+        let is_positive =
+            serial.first().is_some_and(|first| *first < 0x80) && serial.iter().any(|byte| *byte > 0);
+        ensure(is_positive, "a positive serial number", "zero, or a negative one")?;
+        // A zero byte comes before a number whose first bit is set.
+        let length = serial.iter().skip_while(|byte| **byte == 0).count();
+        ensure(
+            length <= MOST_BYTES,
+            format!("a serial number of {MOST_BYTES} bytes at most"),
+            length.to_string(),
+        )?;
+        longest = longest.max(length);
+    }
+    let expected = format!("at least {LONGEST_BYTES} bytes in the longest of {SERIALS} serial numbers");
+    ensure(longest >= LONGEST_BYTES, expected, longest.to_string())?;
+    let varying = varying_bits(serials);
+    let expected = format!("at least {RANDOM_BITS} bits that differ among {SERIALS} serial numbers");
+    ensure(varying >= RANDOM_BITS, expected, varying.to_string())
+}
+
 async fn serials(fixture: &CertificateFixture<'_>) -> Checked {
     let handle = fixture.handle()?;
     let mut serials = Vec::new();
     for _ in 0..SERIALS {
-        let serial = facts(&certified(&handle, &new_request()?, None).await?)?.serial_bytes();
-        ensure(
-            (8..=20).contains(&serial.len()),
-            "a serial number of 8 to 20 bytes",
-            serial.len().to_string(),
-        )?;
-        serials.push(serial);
+        serials.push(facts(&certified(&handle, &new_request()?, None).await?)?.serial_der);
     }
-    let varying = varying_bits(&serials);
-    let expected = format!("at least {RANDOM_BITS} bits that differ among {SERIALS} serial numbers");
-    ensure(varying >= RANDOM_BITS, expected, varying.to_string())
+    judged(&serials)
 }
 
 async fn two_certificates(fixture: &CertificateFixture<'_>) -> Checked {
@@ -66,7 +86,20 @@ async fn two_certificates(fixture: &CertificateFixture<'_>) -> Checked {
 
 #[cfg(test)]
 mod tests {
-    use super::varying_bits;
+    use super::{judged, varying_bits};
+
+    #[test]
+    fn each_number_is_positive_and_short_and_one_of_them_is_long() {
+        // Every bit below the sign differs between the first two.
+        let numbers = |serial: &[u8]| judged(&[vec![0x55; 8], vec![0x2a; 8], serial.to_vec()]);
+        assert_eq!(numbers(&[1]), Ok(()));
+        assert_eq!(numbers(&[0x7f; 20]), Ok(()));
+        assert_eq!(numbers(&[&[0][..], &[0xff; 20]].concat()), Ok(()));
+        assert!(numbers(&[0]).is_err());
+        assert!(numbers(&[0x80, 1]).is_err());
+        assert!(numbers(&[0x7f; 21]).is_err());
+        assert!(judged(&[vec![0x55; 7], vec![0x2a; 7]]).is_err());
+    }
 
     #[test]
     fn bits_that_never_change_are_not_counted() {

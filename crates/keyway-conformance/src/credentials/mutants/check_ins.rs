@@ -130,6 +130,13 @@ mutants! {
             }
             mutant.store.passwords(fetch).await
         })
+    ClearsTheSessionCookieAtTheCheckIn breaks ["CRE-046"] "removes what others wrote into the session cookie when it takes back"
+        (check_in |mutant, check_in| {
+            for name in check_in.session.session_cookie.snapshot().into_keys() {
+                check_in.session.session_cookie.remove(&name);
+            }
+            mutant.store.check_in(check_in).await
+        })
     NamesByPassword breaks ["CRE-047"] "names what it keeps by the password"
         (passwords |mutant, fetch| {
             let outcome = mutant.store.passwords(fetch).await?;
@@ -142,6 +149,26 @@ mutants! {
         (passwords |mutant, fetch| {
             if fetch.session.cookie.get("token").is_some() {
                 assert!(fetch.session.cookie.text("token").is_some(), "it is always a text");
+            }
+            mutant.store.passwords(fetch).await
+        })
+    PanicsOnOddCookiesWhenItFinds breaks ["CRE-048"] "takes its cookie for what it wrote, once it has checked out"
+        (passwords |mutant, fetch| {
+            let is_odd = fetch.session.cookie.get("token").is_some_and(|token| token.as_text().is_none());
+            let outcome = mutant.store.passwords(fetch).await?;
+            assert!(!is_odd || !matches!(outcome, FetchOutcome::Found(_)), "it is always a text");
+            Ok(outcome)
+        })
+    PanicsOnOddCookiesWhenItTakesBack breaks ["CRE-048"] "takes its cookie for what it wrote, at a check-in"
+        (check_in |mutant, check_in| {
+            if check_in.session.session_cookie.get("note").is_some() {
+                assert!(check_in.session.session_cookie.text("note").is_some(), "it is always a text");
+            }
+            mutant.store.check_in(check_in).await
+        },
+        passwords |mutant, fetch| {
+            if fetch.session.session_cookie.get("note").is_none() {
+                fetch.session.session_cookie.set("note", "one")?;
             }
             mutant.store.passwords(fetch).await
         })

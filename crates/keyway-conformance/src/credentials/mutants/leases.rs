@@ -87,13 +87,7 @@ mutants! {
             _ => mutant.store.reconcile(question).await,
         })
     LosesTheFormerTicket of repeating breaks ["CRE-039", "CRE-065"] "checks out again when it is asked again, and forgets the first lease (L3)"
-        (passwords |mutant, fetch| {
-            if account_of(fetch) != "lost" {
-                return mutant.anew(fetch).await;
-            }
-            mutant.check_out_another(&fetch.session).await?;
-            mutant.store.passwords(fetch).await
-        })
+        (passwords |mutant, fetch| mutant.anew(fetch).await)
     WritesAfterTheEffect breaks ["CRE-040"] "writes its ticket after it has checked out, and loses the lease when it does not fit (L2)"
         (passwords |mutant, fetch| {
             let mut hidden = fetch.clone();
@@ -105,12 +99,34 @@ mutants! {
         })
     LeasesAgain of once breaks ["CRE-060", "CRE-061"] "checks out again for the same intent, and declares that it does not"
         (capabilities |mutant| mutant.store.capabilities().idempotent(true))
+    LeasesAgainAfterTheCheckIn breaks ["CRE-063"] "checks out again for an intent whose lease was given back"
+        (passwords |mutant, fetch| {
+            let outcome = mutant.store.passwords(fetch).await?;
+            let lease = outcome.clone().found().and_then(|found| found.lease);
+            match lease {
+                Some(lease) if !mutant.store.held().contains(&lease.id.to_string()) => mutant.anew(fetch).await,
+                _ => Ok(outcome),
+            }
+        })
+    HidesALateLease breaks ["CRE-063"] "checks out again for an intent whose lease was given back, and names the former lease"
+        (passwords |mutant, fetch| {
+            let outcome = mutant.store.passwords(fetch).await?;
+            let lease = outcome.clone().found().and_then(|found| found.lease);
+            if lease.is_some_and(|lease| !mutant.store.held().contains(&lease.id.to_string())) {
+                mutant.anew(fetch).await?;
+            }
+            Ok(outcome)
+        })
     TellsAnotherRotation breaks ["CRE-062"] "tells another rotation when it is asked again"
         (check_in |mutant, check_in| mutant.check_in_anew(check_in).await)
     StaysBusyCheckingIn breaks ["CRE-066"] "fails all check-ins after one that was dropped (L9)"
         (check_in |mutant, check_in| mutant.notes.once_dropped(mutant.store.check_in(check_in)).await)
     StaysBusyFetching breaks ["CRE-067"] "fails all fetches after one that was dropped"
         (passwords |mutant, fetch| mutant.notes.once_dropped(mutant.store.passwords(fetch)).await)
+    HangsCheckingIn breaks ["CRE-066"] "answers no check-in after one that was dropped (L9)"
+        (check_in |mutant, check_in| mutant.notes.stuck_once_dropped(mutant.store.check_in(check_in)).await)
+    HangsFetching breaks ["CRE-067"] "answers no fetch after one that was dropped"
+        (passwords |mutant, fetch| mutant.notes.stuck_once_dropped(mutant.store.passwords(fetch)).await)
     TellsGivenBack breaks ["CRE-072"] "tells of every lease that it was given back"
         (reconcile |mutant, question| match question.context {
             IntendedCall::CheckIn(_) => Ok(Reconciled::Destroyed),

@@ -2,6 +2,7 @@
 //! correct. A mutant with a defect of the upstream system names the defect: L1 to L11.
 
 mod check_ins;
+mod concealing;
 mod declarations;
 mod hostile;
 mod late;
@@ -32,17 +33,19 @@ pub fn candidates() -> Vec<Candidate> {
     mutants.chain(sound().map(Candidate::from)).collect()
 }
 
-fn sound() -> [CredentialSubject; 9] {
+fn sound() -> [CredentialSubject; 11] {
     [
         minimal(),
         reference(),
         plain(),
         shared(),
+        repeating(),
         once(),
         renaming(),
         gateway(),
         late::waiting(),
         late::never_sure(),
+        concealing::concealing(),
     ]
 }
 
@@ -70,6 +73,11 @@ pub fn shared() -> CredentialSubject {
     plugin::subject("shared", plugin::shared, unchanged)
 }
 
+/// Makes a store at which a call may be repeated, but which cannot tell what happened.
+pub fn repeating() -> CredentialSubject {
+    plugin::subject("repeating", plugin::repeating, unchanged)
+}
+
 /// Makes a store at which a call must not be repeated, and which cannot tell what happened.
 pub fn once() -> CredentialSubject {
     plugin::subject("once", plugin::once, unchanged)
@@ -87,12 +95,14 @@ pub fn gateway() -> CredentialSubject {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::{Format, Matrix, RunOptions};
+    use crate::{Ending, Format, Matrix, RunOptions};
 
     #[test]
     fn odd_stores_that_are_right_pass() {
-        for (subject, skipped) in sound().into_iter().zip([56, 5, 39, 9, 21, 5, 5, 6, 10]) {
+        for (subject, skipped) in sound().into_iter().zip([57, 5, 40, 9, 13, 22, 5, 5, 6, 10, 40]) {
             let report = suite().run(&Arc::new(subject), &RunOptions::default());
             assert!(report.succeeded(), "{}", report.format(Format::Table));
             assert_eq!(report.totals().skipped, skipped, "{}", report.format(Format::Table));
@@ -100,9 +110,19 @@ mod tests {
     }
 
     #[test]
+    fn calls_that_hang_are_judged_within_the_time_of_the_rule() {
+        let hanging: Vec<_> = all().into_iter().filter(|mutant| mutant.name.starts_with("Hangs")).collect();
+        let options = RunOptions::default().deadline(Duration::from_secs(6));
+        let matrix = Matrix::run(&suite(), &hanging, false, &options, &|_| {});
+        let judged = matrix.rows.iter().filter(|row| row.ending == Some(Ending::Judged)).count();
+        assert_eq!(judged, 3, "{}", matrix.format());
+    }
+
+    #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
         // Runs each mutant only against the rules that it must break. `xtask` runs the whole matrix.
-        let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
+        let options = RunOptions::default().deadline(Duration::from_secs(20));
+        let matrix = Matrix::run(&suite(), &all(), false, &options, &|_| {});
         assert!(matrix.faults().is_empty(), "{}", matrix.format());
         for row in &matrix.rows {
             assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);

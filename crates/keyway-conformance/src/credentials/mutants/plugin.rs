@@ -12,6 +12,7 @@ use keyway_credentials::{
 };
 use serde_json::json;
 
+use crate::credentials::given::KINDS;
 use crate::credentials::{CredentialSubject, Fault, NoCredentials, ScriptedStore, Step, StoreCall};
 use crate::mutated::{self, ByFolder};
 pub(super) use crate::unique::new_intent;
@@ -97,8 +98,12 @@ fn with(capabilities: Capabilities) -> ScriptedStore {
         .with_capabilities(capabilities)
         .with_own_accounts(["root", "backup"].map(account))
         .with_own_assets("own", ["web1", "web2"].map(asset));
-    for name in ["root", "backup", "lost", "stale"] {
+    for name in ["root", "backup", "lost", "stale", "stumbling"] {
         store = store.with_account(name);
+    }
+    for kind in KINDS {
+        let call = StoreCall::fetching(kind);
+        store.script_account(&account("stumbling"), call, [Step::fault(Fault::LostAnswer)]);
     }
     store.diverge("stale", "web1");
     for (name, step) in [
@@ -248,6 +253,7 @@ pub(super) fn subject(
         .failing("refused", "web1")
         .failing("early", "web1")
         .failing("lost", "web1")
+        .failing("stumbling", "web1")
         .diverged("stale", "web1")
         .own_account("root")
         .generator("own")

@@ -3,7 +3,7 @@
 use keyway_credentials::{Cookie, Json};
 use serde_json::json;
 
-use super::{Broken, Checked, FOUND, StoreFixture, USED, broken, ensure, nobody, rules};
+use super::{Broken, Checked, CheckedOut, FOUND, StoreFixture, USED, broken, ensure, nobody, rules};
 use crate::credentials::given::name;
 use crate::polled::answered;
 use crate::unique::new_intent;
@@ -20,7 +20,8 @@ rules! {
         "The names in the cookies show no secret."
         names;
     "CRE-048" Must from ["R4", "SPS/cookie", "S5"]
-        "A fetch with cookies that the store did not write is answered or refused, without a panic and in time."
+        "A fetch or check-in with cookies that the store did not write is answered or refused, without a panic and in \
+         time."
         odd_cookies;
 }
 
@@ -55,8 +56,13 @@ async fn of_others(fixture: &StoreFixture<'_>) -> Checked {
     };
     for kind in fixture.kinds() {
         for candidate in [nobody()].into_iter().chain([fixture.example(kind, 0)]).flatten() {
-            drop(session.fetch(kind, &candidate).await?);
+            let answer = session.fetch(kind, &candidate).await?;
             kept(&format!("`{}`", name(kind)))?;
+            // The next fetch may find the account busy unless it is free again.
+            if let Some(out) = CheckedOut::of(answer, &candidate) {
+                drop(session.give_back(&session.check_in(&out, USED)?).await?);
+                kept("a check-in")?;
+            }
         }
     }
     for ended in [false, true] {
@@ -92,8 +98,11 @@ async fn names(fixture: &StoreFixture<'_>) -> Checked {
 async fn odd_cookies(fixture: &StoreFixture<'_>) -> Checked {
     let (kind, session) = (fixture.kind()?, fixture.session()?);
     let candidate = fixture.example(kind, 0).or_else(|_| nobody())?;
-    drop(session.fetch(kind, &candidate).await?);
+    let answer = session.fetch(kind, &candidate).await?;
     let written = session.context()?;
+    if let Some(out) = CheckedOut::of(answer, &candidate) {
+        drop(session.give_back(&session.check_in(&out, USED)?).await?);
+    }
     let names = |cookie: &Cookie| cookie.snapshot().into_keys().collect::<Vec<_>>();
     for (what, value) in [
         ("nulls", Json::Null),
@@ -112,13 +121,17 @@ async fn odd_cookies(fixture: &StoreFixture<'_>) -> Checked {
         }
         let other = fixture.session()?;
         other.store(&context);
-        let _ = answered(
-            other.fetch(kind, &candidate),
-            other.in_time(),
-            name(kind),
-            &format!("{what} in the cookies"),
-        )
-        .await??;
+        let what = format!("{what} in the cookies");
+        let answer = answered(other.fetch(kind, &candidate), other.in_time(), name(kind), &what).await??;
+        if let Some(out) = CheckedOut::of(answer, &candidate) {
+            other.store(&context);
+            let check_in = other.check_in(&out, USED)?;
+            let answer = answered(other.give_back(&check_in), other.in_time(), "check_in", &what).await??;
+            if answer.is_err() {
+                other.store(&written);
+                drop(other.give_back(&other.check_in(&out, USED)?).await?);
+            }
+        }
     }
     Ok::<(), Broken>(())
 }

@@ -1,7 +1,9 @@
 //! Rules about two calls with the same intent.
 
+use keyway_core::{Effect, PluginError as _};
+
 use super::failures::give_back;
-use super::{Broken, Checked, IDEMPOTENT, StoreFixture, USED, broken, ensure, rules};
+use super::{Broken, Checked, CheckedOut, IDEMPOTENT, StoreFixture, USED, broken, ensure, rules};
 use crate::credentials::given::{name, word};
 
 rules! {
@@ -15,6 +17,9 @@ rules! {
     "CRE-062" Must needs IDEMPOTENT from ["R3", "S10"]
         "A check-in with the same intent tells the same of the credentials."
         same_rotation;
+    "CRE-063" Must needs IDEMPOTENT from ["R3", "S8", "H367"]
+        "After the check-in of its lease, a late or repeated fetch with the same intent leaves no lease at the vault."
+        late_fetches;
 }
 
 async fn same_lease(fixture: &StoreFixture<'_>) -> Checked {
@@ -68,6 +73,40 @@ async fn same_rotation(fixture: &StoreFixture<'_>) -> Checked {
         told.push(answer.map_err(|error| fixture.unexpected("the check-in", &error))?.rotation);
     }
     ensure(told[0] == told[1], format!("`{:?}` again", told[0]), format!("`{:?}`", told[1]))
+}
+
+async fn late_fetches(fixture: &StoreFixture<'_>) -> Checked {
+    let (kind, session, held) = (fixture.kind()?, fixture.session()?, fixture.held());
+    let fetch = session.request(&fixture.example(kind, 0)?)?;
+    let before = session.context()?;
+    let out = CheckedOut::of(session.ask(kind, &fetch).await?, &fetch.candidate);
+    let out = out.ok_or_else(|| broken("a lease with the credentials", "none"))?;
+    session.checked_in(&out, USED).await?;
+    // Simulates a suspended process, whose call reaches the store only after the check-in. Its cookies may be those
+    // from before the fetch.
+    for context in [before, session.context()?] {
+        let mut late = fetch.clone();
+        late.session = context;
+        let answer = session.ask(kind, &late).await?;
+        match &held {
+            Ok(before) => fixture.more_held(before, 0, "a late fetch whose lease was given back")?,
+            // Without a list of leases, only a new id shows a new lease, and only a refusal shows that there is none.
+            Err(missing) => {
+                let is_known = answer.as_ref().err().is_none_or(|error| error.effect() == Effect::None);
+                match CheckedOut::of(answer, &fetch.candidate) {
+                    Some(again) if again.lease()?.id != out.lease()?.id => {
+                        return Err(broken(
+                            "no other lease, since the first was given back",
+                            "another lease",
+                        ));
+                    }
+                    None if is_known => {}
+                    _ => return Err(missing.clone()),
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Skips the rule if `declared` is false.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::failures::{give_back, settled};
-use super::{Broken, Checked, HELD, LEASES, Session, StoreFixture, USED, broken, ensure, nobody, rules};
+use super::{Broken, Checked, HELD, LEASES, Session, StoreFixture, USED, ensure, nobody, rules};
 use crate::credentials::given;
-use crate::polled::polled;
+use crate::polled::{answered, polled};
 
 rules! {
     in StoreFixture;
@@ -56,9 +56,9 @@ async fn dropped_check_in(fixture: &StoreFixture<'_>) -> Checked {
         let out = session.example_found(0).await?;
         let check_in = session.check_in(&out, USED)?;
         let is_done = dropped(&session, polls, store.check_in(&check_in)).await;
-        let again = tokio::time::timeout(Duration::from_secs(20), store.check_in(&check_in)).await;
-        let late = |_| broken("the next check-in to be answered", "it waited for 20 s");
-        again.map_err(late)?.map_err(|error| fixture.unexpected("the next check-in", &error))?;
+        let what = "a lease whose check-in was dropped";
+        let again = answered(store.check_in(&check_in), fixture.in_time(), "check_in", what).await?;
+        again.map_err(|error| fixture.unexpected("the next check-in", &error))?;
         if let Ok(held) = fixture.held() {
             let is_held = held.contains(&check_in.lease.id.to_string());
             ensure(!is_held, "the lease given back by the next check-in", "it is still held")?;
@@ -78,8 +78,9 @@ async fn next_fetch(fixture: &StoreFixture<'_>) -> Checked {
         let is_done =
             dropped(&session, polls, given::fetch(&*store, kind, &session.request(&candidate)?)).await;
         let request = session.request(&candidate)?;
-        let next = tokio::time::timeout(Duration::from_secs(20), given::fetch(&*store, kind, &request)).await;
-        let answer = next.map_err(|_| broken("the next fetch to be answered", "it waited for 20 s"))?;
+        let next = given::fetch(&*store, kind, &request);
+        let what = "an account whose fetch was dropped";
+        let answer = answered(next, fixture.in_time(), given::name(kind), what).await?;
         answer.map_err(|error| fixture.unexpected("the next fetch", &error))?;
         if is_done {
             break;

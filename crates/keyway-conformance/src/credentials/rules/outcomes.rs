@@ -10,8 +10,9 @@ rules! {
     "CRE-010" Must needs FOUND from ["SPS/passwords", "SPS/private_keys", "SPS/account", "SPS/asset", "S1"]
         "A fetch of the example finds credentials, of each kind that is declared."
         found;
-    "CRE-011" Must from ["S1", "SPS/way"]
-        "A fetch of an account that the vault does not have answers `NotFound`: it neither fails nor finds anything."
+    "CRE-011" Must from ["S1", "H369", "SPS/way"]
+        "A fetch of an account that the vault does not have answers `NotFound`, or `Denied` with a message if the \
+         vault conceals that: it neither fails nor finds anything."
         not_found;
     "CRE-012" Must from ["S1"]
         "A fetch that the vault refuses the user answers `Denied`, with a message."
@@ -58,13 +59,17 @@ async fn each(
 }
 
 async fn not_found(fixture: &StoreFixture<'_>) -> Checked {
-    each(fixture, &nobody()?, "`NotFound`", |outcome| matches!(outcome, FetchOutcome::NotFound)).await
+    let is_it = |outcome: &_| matches!(outcome, FetchOutcome::NotFound) || is_denied(outcome);
+    each(fixture, &nobody()?, "`NotFound`, or `Denied` with a message,", is_it).await
+}
+
+fn is_denied(outcome: &FetchOutcome<Given>) -> bool {
+    matches!(outcome, FetchOutcome::Denied(it) if !it.message.trim().is_empty())
 }
 
 async fn denied(fixture: &StoreFixture<'_>) -> Checked {
     let candidate = placed_if_told(fixture.subject().denied.as_ref(), "denied example")?;
-    let is_it = |outcome: &_| matches!(outcome, FetchOutcome::Denied(it) if !it.message.trim().is_empty());
-    each(fixture, &candidate, "`Denied` with a message", is_it).await
+    each(fixture, &candidate, "`Denied` with a message", is_denied).await
 }
 
 async fn needs_info(fixture: &StoreFixture<'_>) -> Checked {

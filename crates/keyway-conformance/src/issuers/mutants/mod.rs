@@ -202,7 +202,7 @@ mod tests {
 
     use super::*;
     use crate::asked::Asked;
-    use crate::{Format, Matrix, RunOptions};
+    use crate::{Ending, Format, Matrix, RunOptions};
 
     #[test]
     fn odd_issuers_that_are_right_pass() {
@@ -274,6 +274,15 @@ mod tests {
         assert!(report.succeeded(), "{}", report.format(Format::Table));
         let folder = locked(&folder).take().unwrap();
         assert_eq!(Ledger::of(&folder).entries().len(), 0);
+    }
+
+    #[test]
+    fn a_request_that_hangs_is_judged_within_the_time_of_the_rule() {
+        let subject = reference().layered(odd::stuck_once_dropped);
+        let options = RunOptions::default().deadline(Duration::from_secs(12)).only("ISS-082");
+        let report = suite().run(&Arc::new(subject), &options);
+        let ending = report.outcomes()[0].ending();
+        assert_eq!(ending, Some(Ending::Judged), "{}", report.format(Format::Table));
     }
 
     #[test]

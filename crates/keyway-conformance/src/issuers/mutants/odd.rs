@@ -2,6 +2,8 @@
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+#[cfg(test)]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use keyway_issuers::{
@@ -112,6 +114,35 @@ impl IssuerLayer for AnsweringLate {
         for _ in 0..4 {
             tokio::task::yield_now().await;
         }
+        outcome
+    }
+}
+
+/// An issuer that answers no request after one that was dropped.
+#[cfg(test)]
+#[derive(Debug)]
+struct StuckOnceDropped(Arc<dyn Issuer>, AtomicBool);
+
+/// Wraps an issuer so that it answers no request after one that was dropped.
+#[cfg(test)]
+pub(super) fn stuck_once_dropped(issuer: Arc<dyn Issuer>) -> Arc<dyn Issuer> {
+    Arc::new(Layered(StuckOnceDropped(issuer, AtomicBool::new(false))))
+}
+
+#[cfg(test)]
+impl IssuerLayer for StuckOnceDropped {
+    type Inner = dyn Issuer;
+
+    fn inner(&self) -> &Self::Inner {
+        &*self.0
+    }
+
+    async fn request(&self, request: &CredentialRequest) -> IssuerResult<RequestOutcome> {
+        if self.1.swap(true, Ordering::SeqCst) {
+            return std::future::pending().await;
+        }
+        let outcome = self.0.request(request).await;
+        self.1.store(false, Ordering::SeqCst);
         outcome
     }
 }

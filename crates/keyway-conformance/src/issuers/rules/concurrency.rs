@@ -15,7 +15,7 @@ use keyway_issuers::{CredentialRef, CredentialRequest, IssuerError, RequestOutco
 use super::{Broken, Checked, Handle, IssuerFixture, LISTING, NOT_BLOCKING, PROMPT, broken, ensure, rules};
 use crate::callers::begun_together;
 use crate::issuers::handle::revocation;
-use crate::polled::{Attempts, CALLERS_TASK, HOST_THREAD, Promptness, polled};
+use crate::polled::{Attempts, CALLERS_TASK, HOST_THREAD, Promptness, answered, polled};
 
 rules! {
     in IssuerFixture;
@@ -187,8 +187,8 @@ async fn dropped(fixture: &IssuerFixture<'_>) -> Checked {
             handle.revoke_all().await;
         }
         let next = handle.example_request()?;
-        let answer = tokio::time::timeout(Duration::from_secs(20), handle.issued(&next)).await;
-        answer.map_err(|_| broken("the next request to be answered", "it waited for 20 s"))??;
+        let what = "a new intent after a dropped request";
+        answered(handle.issued(&next), fixture.in_time(), "request", what).await??;
         if !only_one {
             let _ = handle.settle_dropped(&request).await;
         }

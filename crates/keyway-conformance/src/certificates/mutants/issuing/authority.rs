@@ -8,7 +8,7 @@ use keyway_certificates::{
 };
 use keyway_core::Timestamp;
 use keyway_x509::issuing::{CertificateContent, extensions, to_pem};
-use keyway_x509::{DistinguishedName, KeyType, PrivateKey};
+use keyway_x509::{AlternativeName, DistinguishedName, KeyType, PrivateKey};
 
 use super::{Draft, Issuing, Office, locked, pem};
 use crate::certificates::mutants::plugin::CaResult;
@@ -112,7 +112,19 @@ impl CertificateAuthorityLayer for Issuing {
     }
 
     async fn issue(&self, order: &CertificateOrder) -> CaResult<OrderOutcome> {
-        self.accepts(&order.metadata)?;
+        if let Err(error) = self.accepts(&order.metadata) {
+            if !self.office.habits.places_refused {
+                return Err(error);
+            }
+            self.ca.issue(order).await?;
+            return Ok(OrderOutcome::InvalidOperation("The request is not acceptable.".into()));
+        }
+        if self.office.habits.names_by_host
+            && let Some(request) = self.office.request(&order.metadata)?
+            && let Some(AlternativeName::Dns(host)) = request.names().first()
+        {
+            order.plugin_meta.set(format!("order for {host}"), true)?;
+        }
         self.certified(order, self.ca.issue(order).await?)
     }
 

@@ -49,11 +49,21 @@ struct Habits {
     overlooks: fn(&RequestError) -> bool,
     /// Makes a new certificate for each call, also for an order that has one.
     forgets: bool,
+    /// Places an order before the authority refuses it.
+    places_refused: bool,
+    /// Names what the authority keeps with an order by the first name of the request.
+    names_by_host: bool,
 }
 
 impl Default for Habits {
     fn default() -> Self {
-        Self { draft: |_| {}, overlooks: |_| false, forgets: false }
+        Self {
+            draft: |_| {},
+            overlooks: |_| false,
+            forgets: false,
+            places_refused: false,
+            names_by_host: false,
+        }
     }
 }
 
@@ -138,4 +148,23 @@ pub(super) fn all() -> &'static [Mutant<CertificateSubject>] {
 /// Makes an authority that makes a real certificate for each request.
 pub fn issuing() -> CertificateSubject {
     subject("issuing", Habits::default())
+}
+
+/// Makes an authority whose serial numbers have 64 random bits. The first byte of each fourth number happens to be
+/// zero.
+pub fn short_serials() -> CertificateSubject {
+    let draft = |draft: &mut Draft| {
+        draft.serial.truncate(8);
+        if draft.number.is_multiple_of(4) {
+            draft.serial[0] = 0;
+        }
+    };
+    subject("short serials", Habits { draft, ..Habits::default() })
+}
+
+/// Makes an authority whose certificates have no identifier of their own key.
+#[cfg(test)]
+pub(super) fn without_key_identifier() -> CertificateSubject {
+    let draft = |draft: &mut Draft| draft.key_identifier = None;
+    subject("without key identifier", Habits { draft, ..Habits::default() })
 }

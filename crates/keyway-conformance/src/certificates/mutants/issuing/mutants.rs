@@ -58,8 +58,10 @@ mutants! {
             let identifier = draft.key_identifier.iter().flatten().skip(4).copied();
             draft.serial = [0x40].into_iter().chain(identifier).collect();
         })
-    LeavesOutIdentifiers breaks ["CER-127"] "names neither key"
-        (draft: |draft| (draft.key_identifier, draft.issuer_key_identifier) = (None, None))
+    LeavesOutTheSigner breaks ["CER-127"] "does not name the key that signed it"
+        (draft: |draft| draft.issuer_key_identifier = None)
+    LeavesOutItsKey breaks ["CER-129"] "does not name its own key"
+        (draft: |draft| draft.key_identifier = None)
     NamesAnotherKey breaks ["CER-127"] "names another key that signed it"
         (draft: |draft| draft.issuer_key_identifier = draft.key_identifier.clone())
     SignsWithAnotherKey breaks ["CER-128"] "signs with a key that is not described"
@@ -71,6 +73,10 @@ mutants! {
         })
     GivesAnotherChain breaks ["CER-128"] "gives the certificate of another authority"
         (draft: |draft| draft.intermediates = draft.root.clone())
+    PlacesWhatItRefuses breaks ["CER-130", "CER-131", "CER-132", "CER-133"] "places an order, and then refuses its request"
+        (places_refused: true)
+    NamesByTheHost breaks ["CER-038"] "names what it keeps by the host of the request"
+        (names_by_host: true)
     BelievesRequests breaks ["CER-130"] "does not verify the signature of a request"
         (overlooks: |error| matches!(error, RequestError::Signature))
     TakesTheFirstRequest breaks ["CER-131"] "takes one request of several"
