@@ -223,6 +223,38 @@ pub(crate) fn side_by_side<T: Send>(count: usize, work: impl Fn(usize) -> T + Sy
 }
 
 #[cfg(test)]
+impl Matrix {
+    /// Checks that each mutant is caught by the rules that it breaks, and that no explanation shows a secret. Runs only
+    /// these rules; `xtask` runs the whole matrix.
+    #[track_caller]
+    pub(crate) fn assert_caught<S: Subject + ?Sized>(
+        suite: &Suite<S>,
+        mutants: &[Mutant<S>],
+        secrets: &[&str],
+    ) {
+        let options = RunOptions::default().deadline(Duration::from_secs(20));
+        let matrix = Self::run(suite, mutants, false, &options, &|_| {});
+        assert!(matrix.faults().is_empty(), "{}", matrix.format());
+        for row in &matrix.rows {
+            assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);
+            let shown = secrets.iter().find(|secret| row.explanation.contains(**secret));
+            assert_eq!(shown, None, "{}", row.explanation);
+        }
+    }
+
+    /// Checks that the rules judge mutants with calls that hang, instead of running out of time themselves.
+    #[track_caller]
+    pub(crate) fn assert_hanging_judged<S: Subject + ?Sized>(suite: &Suite<S>, mutants: &[Mutant<S>]) {
+        let hanging: Vec<_> =
+            mutants.iter().filter(|mutant| mutant.name.starts_with("Hangs")).copied().collect();
+        let options = RunOptions::default().deadline(Duration::from_secs(6));
+        let matrix = Self::run(suite, &hanging, false, &options, &|_| {});
+        let judged = matrix.rows.iter().filter(|row| row.ending == Some(Ending::Judged)).count();
+        assert!(judged > 0 && judged == matrix.rows.len(), "{}", matrix.format());
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::{Ending, Matrix, MatrixRow};
 

@@ -93,7 +93,7 @@ mod tests {
 
     use super::*;
     use crate::lock::locked;
-    use crate::{Ending, Format, Matrix, RunOptions};
+    use crate::{Format, Matrix, RunOptions};
 
     #[test]
     fn odd_authorities_that_are_right_pass() {
@@ -166,23 +166,11 @@ mod tests {
 
     #[test]
     fn calls_that_hang_are_judged_within_the_time_of_the_rule() {
-        let hanging: Vec<_> = all().into_iter().filter(|mutant| mutant.name.starts_with("Hangs")).collect();
-        let options = RunOptions::default().deadline(Duration::from_secs(6));
-        let matrix = Matrix::run(&suite(), &hanging, false, &options, &|_| {});
-        let judged = matrix.rows.iter().filter(|row| row.ending == Some(Ending::Judged)).count();
-        assert_eq!(judged, 3, "{}", matrix.format());
+        Matrix::assert_hanging_judged(&suite(), &all());
     }
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Runs each mutant only against the rules that it must break. `xtask` runs the whole matrix.
-        let options = RunOptions::default().deadline(Duration::from_secs(20));
-        let matrix = Matrix::run(&suite(), &all(), false, &options, &|_| {});
-        assert!(matrix.faults().is_empty(), "{}", matrix.format());
-        for row in &matrix.rows {
-            assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);
-            let shown = ["door.example", "canary"].iter().find(|secret| row.explanation.contains(**secret));
-            assert_eq!(shown, None, "{}", row.explanation);
-        }
+        Matrix::assert_caught(&suite(), &all(), &["door.example", "canary"]);
     }
 }

@@ -215,15 +215,11 @@ mod tests {
 
     #[test]
     fn every_mutant_is_caught_by_the_rule_that_it_breaks() {
-        // Runs only the rules that each mutant breaks; `xtask` runs the whole matrix.
-        let matrix = Matrix::run(&suite(), &all(), false, &RunOptions::default(), &|_| {});
-        assert!(matrix.faults().is_empty(), "{}", matrix.format());
-        for row in &matrix.rows {
-            assert!(row.explanation.contains("expected"), "{}: {}", row.mutant, row.explanation);
-            let secrets = ["correct horse", "token-of-the", "long live the kit", "canary"];
-            let shown = secrets.iter().find(|secret| row.explanation.contains(**secret));
-            assert_eq!(shown, None, "{}", row.explanation);
-        }
+        Matrix::assert_caught(
+            &suite(),
+            &all(),
+            &["correct horse", "token-of-the", "long live the kit", "canary"],
+        );
     }
 
     #[test]
