@@ -105,6 +105,10 @@ impl CredentialChange {
 ///         }
 ///     }
 ///
+///     fn takes(&self, credential: &TargetCredential) -> bool {
+///         matches!(credential, TargetCredential::Password(_))
+///     }
+///
 ///     // The client blocks the thread.
 ///     fn blocks(&self) -> bool {
 ///         true
@@ -140,6 +144,8 @@ pub trait Changer: fmt::Debug + Send + Sync {
     ///   store makes a different one. If the target refuses the old credential, the store tests the new one, which
     ///   another host may have set in the meantime. If the login cannot be tried, the store tries the same new
     ///   credential again later.
+    /// * [`Unsupported`](CredentialError::Unsupported) is such a refusal, too, after which the store makes no different
+    ///   credential: it takes the old one back unchanged. [`takes`](Self::takes) says so in advance.
     /// * After a different error without an effect, the store tries the same new credential again later.
     /// * After an error whose effect is unknown, the store asks the [`Prober`] which of the two credentials opens the
     ///   target.
@@ -150,6 +156,12 @@ pub trait Changer: fmt::Debug + Send + Sync {
     /// # Cancel safety
     /// A dropped future may have changed the credential.
     async fn change(&self, change: &CredentialChange) -> Result<(), CredentialError>;
+
+    /// Tells whether the changer can change credentials such as this one; the default is true. If it cannot, a store
+    /// takes such a credential back unchanged. Does no I/O.
+    fn takes(&self, _credential: &TargetCredential) -> bool {
+        true
+    }
 
     /// Tells whether the future may block the thread; the default is false. If it may, a store that uses the changer
     /// declares [`blocking`](crate::Capabilities::blocking) (decision R1).
@@ -174,6 +186,12 @@ pub trait Prober: fmt::Debug + Send + Sync {
         candidate: &Candidate,
         credential: &TargetCredential,
     ) -> Result<Probed, CredentialError>;
+
+    /// Tells whether the prober can log in with credentials such as this one; the default is true. If it cannot, a
+    /// store takes such a credential back unchanged, because it could not check a new one. Does no I/O.
+    fn takes(&self, _credential: &TargetCredential) -> bool {
+        true
+    }
 
     /// Tells whether the future may block the thread, as [`Changer::blocks`] does.
     fn blocks(&self) -> bool {

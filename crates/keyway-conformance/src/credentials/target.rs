@@ -60,6 +60,8 @@ pub enum TargetFault {
     QuestionLost,
     /// The target's rules refuse a change, so nothing happens. Logins work as usual.
     Refuses,
+    /// The changer cannot change such a credential, so nothing happens. Logins work as usual.
+    NotOffered,
 }
 
 impl ScriptedTarget {
@@ -135,6 +137,7 @@ impl Changer for ScriptedTarget {
                 "The target refuses this credential.",
                 "the scripted target refuses the new credential",
             )),
+            TargetFault::NotOffered => Err(CredentialError::Unsupported { what: "such a change" }),
         }
     }
 }
@@ -149,10 +152,10 @@ impl Prober for ScriptedTarget {
         let mut state = self.state();
         state.logins += 1;
         match state.next_fault() {
-            TargetFault::None | TargetFault::Refuses if state.accepts(candidate, credential) => {
-                Ok(Probed::Opens)
+            TargetFault::None | TargetFault::Refuses | TargetFault::NotOffered => {
+                let opens = state.accepts(candidate, credential);
+                Ok(if opens { Probed::Opens } else { Probed::Refused })
             }
-            TargetFault::None | TargetFault::Refuses => Ok(Probed::Refused),
             TargetFault::Unreachable => Err(UNREACHABLE),
             TargetFault::AnswerLost | TargetFault::QuestionLost => Err(lost()),
         }

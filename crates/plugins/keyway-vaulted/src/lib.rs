@@ -171,6 +171,9 @@
 //! account has *diverged*: the check-in says so ([`Rotation::Diverged`](keyway_credentials::Rotation)), and check-outs
 //! are denied. Give the target a credential by hand, and store the account again with that credential.
 //!
+//! If the changer or the prober does not take such a credential, for example a password where both take keys only, the
+//! check-in takes it back unchanged ([`Rotation::NotRotated`](keyway_credentials::Rotation)), and warns in the log.
+//!
 //! # Features
 //! * `ssh`: changes keys in `authorized_keys` files, and logs in with the system's `ssh`. `command`: changes and checks
 //!   credentials by executables. Both are in the module `targets`, and on Unix only.

@@ -8,7 +8,7 @@ use tracing::warn;
 
 use crate::accounts::Loaded;
 use crate::machine::{CheckIn, begin, check_in, take_back};
-use crate::rotation::{Answer, Course, Next, Question, confirm, diverge, give_up};
+use crate::rotation::{Answer, Course, Next, Question, abandon, confirm, diverge, give_up};
 use crate::store::{ATTEMPTS, VaultedStore};
 
 impl VaultedStore {
@@ -41,6 +41,14 @@ impl VaultedStore {
                     let (Some(rules), Some(old)) = (&self.settings.rotation, account.credential(kind)) else {
                         return Err(CredentialError::Unsupported { what: "rotation" });
                     };
+                    if !self.can_change(&old) {
+                        warn!(account = %candidate.account, asset = %candidate.asset, ?kind, "the changer or the prober does not take such a credential, so it is taken back unchanged");
+                        let next = take_back(&account, lease, Rotation::NotRotated);
+                        if self.accounts.store(&header, &next).await?.is_some() {
+                            return Ok(Rotation::NotRotated);
+                        }
+                        continue;
+                    }
                     let next = begin(&account, lease, rules.replacing(&old)?);
                     if let Some(header) = self.accounts.store(&header, &next).await? {
                         self.change(candidate, Loaded { account: *next, header }, Course::fresh()).await?;
@@ -54,6 +62,12 @@ impl VaultedStore {
             }
         }
         Err(contended())
+    }
+
+    /// Tells whether the changer can change a credential, and the prober can check the new one.
+    fn can_change(&self, old: &TargetCredential) -> bool {
+        self.changer.as_ref().is_none_or(|changer| changer.takes(old))
+            && self.prober.as_ref().is_none_or(|prober| prober.takes(old))
     }
 
     /// Carries out a change that is stored, until it is confirmed, given up, or has diverged.
@@ -78,6 +92,10 @@ impl VaultedStore {
                 Next::GiveUp => {
                     self.accounts.store(&header, &give_up(&account)).await?;
                     return Err(of_change.unwrap_or_else(|| target_does_not_take(None)));
+                }
+                Next::Abandon => {
+                    warn!(account = %candidate.account, asset = %candidate.asset, "the changer does not take such a credential, so it is taken back unchanged");
+                    abandon(&account)
                 }
                 Next::Confirm => confirm(&account),
                 Next::Diverge => {

@@ -6,8 +6,8 @@
 //!    │          │                 │       ▼
 //!    │       log in with the old one ◄────┘
 //!    │          │      │ opens, though the change was asked for: later again, with another credential
-//!    │          │      │ if the target refused this one
-//!    │          │      └─────────────────────────────────────► (as it is, or given up)
+//!    │          │      │ if the target refused this one; never, if the changer offers no such change
+//!    │          │      └─────────────────────────────────────► (as it is, given up, or abandoned)
 //!    └──────────│─────────────────┘
 //!  found after  │ refused
 //!  a crash      └─► log in with the new one again, refused ───► diverged
@@ -40,6 +40,8 @@ pub(crate) enum Answer {
     MayHaveChanged,
     /// The changer refuses the new credential. The target accepts the same credential as before.
     NotTaken,
+    /// The changer cannot change such a credential. The target accepts the same credential as before.
+    NotOffered,
     /// The credential opens the target.
     Opens,
     /// The credential does not open the target.
@@ -55,6 +57,7 @@ impl Answer {
         match failure {
             None | Some((Effect::Unknown, _)) => Self::MayHaveChanged,
             Some((Effect::None, ErrorKind::Denied)) => Self::NotTaken,
+            Some((Effect::None, ErrorKind::Unsupported)) => Self::NotOffered,
             Some((Effect::None, _)) => Self::NotAsked,
         }
     }
@@ -71,6 +74,8 @@ pub(crate) enum Next {
     Diverge,
     /// The target does not accept the new credential: store that it is given up, and try with another credential later.
     GiveUp,
+    /// No changer can change the credential: store that the lease ends without a change.
+    Abandon,
     /// Leave everything stored as it is, and try again later.
     Leave,
 }
@@ -80,9 +85,9 @@ pub(crate) enum Next {
 pub(crate) struct Course {
     question: Question,
     asked_for_change: bool,
-    /// Whether the changer refused the new credential. If it did, and the target still accepts the old credential, the
-    /// target's rules are the reason for the refusal.
-    is_not_taken: bool,
+    /// The answer of a changer that refused the new credential, or that offers no such change. If the target still
+    /// accepts the old credential, this is the reason why nothing changed.
+    refusal: Option<Answer>,
     /// Whether the target refused the old credential. Another host may have changed the target after it refused the new
     /// credential. So only a later refusal of the new credential shows that the target accepts neither.
     old_is_refused: bool,
@@ -101,7 +106,7 @@ impl Course {
 
     const fn at(question: Question) -> Self {
         let asked_for_change = matches!(question, Question::Change);
-        Self { question, asked_for_change, is_not_taken: false, old_is_refused: false }
+        Self { question, asked_for_change, refusal: None, old_is_refused: false }
     }
 
     /// Decides on the next step after an answer.
@@ -113,14 +118,16 @@ impl Course {
             (Question::New | Question::Change, Answer::Refused) if self.old_is_refused => Next::Diverge,
             // A changer may refuse because of the new credential, or because the target does not accept the old one.
             // Only a login with the old one shows which is the case.
-            (_, Answer::NotTaken) | (Question::New | Question::Change, Answer::Refused) => {
-                Next::Ask(Question::Old)
-            }
-            (Question::Old, Answer::Opens) if self.is_not_taken => Next::GiveUp,
+            (_, Answer::NotTaken | Answer::NotOffered)
+            | (Question::New | Question::Change, Answer::Refused) => Next::Ask(Question::Old),
+            (Question::Old, Answer::Opens) if self.refusal == Some(Answer::NotTaken) => Next::GiveUp,
+            (Question::Old, Answer::Opens) if self.refusal.is_some() => Next::Abandon,
             (Question::Old, Answer::Opens) if self.asked_for_change => Next::Leave,
             (Question::Old, Answer::Opens) => Next::Ask(Question::Change),
         };
-        self.is_not_taken |= answer == Answer::NotTaken;
+        if matches!(answer, Answer::NotTaken | Answer::NotOffered) {
+            self.refusal = Some(answer);
+        }
         self.old_is_refused |= (self.question, answer) == (Question::Old, Answer::Refused);
         if let Next::Ask(question) = next {
             self.question = question;
@@ -156,6 +163,14 @@ pub(crate) fn diverge(account: &StoredAccount) -> Box<StoredAccount> {
 /// Returns the account to store when the new credential is given up. The lease stays, and still needs a change.
 pub(crate) fn give_up(account: &StoredAccount) -> Box<StoredAccount> {
     Box::new(StoredAccount { change: None, ..account.clone() })
+}
+
+/// Returns the account to store when no changer can change the credential. The lease ends without a change.
+pub(crate) fn abandon(account: &StoredAccount) -> Box<StoredAccount> {
+    match &account.change {
+        Some(change) => take_back(&give_up(account), &change.lease, Rotation::NotRotated),
+        None => Box::new(account.clone()),
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,8 @@ enum Fault {
     Lost(bool),
     /// The target refuses a change by its rules.
     RefusedByRule,
+    /// The changer cannot change such a credential.
+    NotOffered,
     /// The process dies. The flag tells whether the target acted before that.
     Dies(bool),
     /// The process dies after the answer, before the result is stored.
@@ -35,6 +37,7 @@ struct World {
 
 enum Ended {
     Confirmed,
+    Abandoned,
     Diverged,
     /// The attempt failed, or the process died.
     Again,
@@ -94,7 +97,11 @@ impl World {
             let acts = changing
                 && !matches!(
                     fault,
-                    Fault::Unreachable | Fault::RefusedByRule | Fault::Lost(false) | Fault::Dies(false)
+                    Fault::Unreachable
+                        | Fault::RefusedByRule
+                        | Fault::NotOffered
+                        | Fault::Lost(false)
+                        | Fault::Dies(false)
                 );
             if matches!(fault, Fault::ByHand) {
                 "by hand".clone_into(&mut self.accepts);
@@ -104,6 +111,7 @@ impl World {
             let answer = match fault {
                 Fault::Dies(_) | Fault::DiesAfter => return Ended::Again,
                 Fault::RefusedByRule if changing => Answer::NotTaken,
+                Fault::NotOffered if changing => Answer::NotOffered,
                 Fault::Unreachable => Answer::NotAsked,
                 Fault::Lost(_) if !changing => Answer::NotAsked,
                 _ if changing => Answer::MayHaveChanged,
@@ -116,6 +124,10 @@ impl World {
                 Next::GiveUp => {
                     self.stored = give_up(&self.stored);
                     return Ended::Again;
+                }
+                Next::Abandon => {
+                    self.stored = abandon(&self.stored);
+                    return Ended::Abandoned;
                 }
                 Next::Confirm => {
                     self.stored = confirm(&self.stored);
@@ -136,6 +148,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::Unreachable),
         2 => any::<bool>().prop_map(Fault::Lost),
         1 => Just(Fault::RefusedByRule),
+        1 => Just(Fault::NotOffered),
         3 => any::<bool>().prop_map(Fault::Dies),
         2 => Just(Fault::DiesAfter),
     ]
@@ -157,6 +170,12 @@ proptest! {
                     prop_assert!(world.stored.lease(&lease()).is_some(), "the lease stays until the change has ended");
                 }
                 Ended::Diverged => prop_assert!(false, "no one changed the target by hand"),
+                Ended::Abandoned => {
+                    prop_assert_eq!(world.stored.password.as_ref().unwrap().expose(), &world.accepts);
+                    prop_assert!(world.stored.change.is_none() && world.stored.leases.is_empty());
+                    prop_assert_eq!(world.stored.returned.as_ref().unwrap().rotation, Rotation::NotRotated);
+                    return Ok(());
+                }
                 Ended::Confirmed => {
                     prop_assert_eq!(world.stored.password.as_ref().unwrap().expose(), &world.accepts);
                     prop_assert!(world.accepts != "p0" && world.stored.change.is_none());
@@ -179,7 +198,7 @@ proptest! {
         for _ in 0..64 {
             match world.attempt(&mut faults) {
                 Ended::Again => {}
-                Ended::Confirmed => {
+                Ended::Confirmed | Ended::Abandoned => {
                     prop_assert_eq!(world.stored.password.as_ref().unwrap().expose(), &world.accepts);
                     return Ok(());
                 }
@@ -203,6 +222,8 @@ fn only_a_refusal_without_an_effect_gives_the_new_credential_up() {
         (Some((Effect::Unknown, ErrorKind::Denied)), Answer::MayHaveChanged),
         (Some((Effect::Unknown, unavailable)), Answer::MayHaveChanged),
         (Some((Effect::None, ErrorKind::Denied)), Answer::NotTaken),
+        (Some((Effect::None, ErrorKind::Unsupported)), Answer::NotOffered),
+        (Some((Effect::Unknown, ErrorKind::Unsupported)), Answer::MayHaveChanged),
         (Some((Effect::None, unavailable)), Answer::NotAsked),
         (Some((Effect::None, ErrorKind::Internal)), Answer::NotAsked),
     ] {

@@ -86,6 +86,7 @@ impl World {
             }
             Next::Leave => return None,
             Next::GiveUp => give_up(&attempt.account),
+            Next::Abandon => abandon(&attempt.account),
             Next::Confirm => confirm(&attempt.account),
             Next::Diverge => diverge(&attempt.account),
         };

@@ -2,8 +2,10 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use keyway_conformance::credentials::TargetFault::{
-    AnswerLost, None as Works, QuestionLost, Refuses, Unreachable,
+    AnswerLost, None as Works, NotOffered, QuestionLost, Refuses, Unreachable,
 };
 use keyway_core::{Effect, PluginError as _};
 use keyway_credentials::{
@@ -12,7 +14,7 @@ use keyway_credentials::{
 use keyway_vaulted::StoredAccount;
 use pollster::block_on;
 use serde_json::json;
-use support::{World, candidate, check_in, check_out, fetch, found, password, root};
+use support::{KeysOnly, World, candidate, check_in, check_out, fetch, found, password, root};
 
 fn world() -> World {
     World::new(&json!({ "rotation": { "password_length": 20 } }))
@@ -59,6 +61,33 @@ fn a_key_is_another_one_after_its_return() {
     assert_eq!(check_in(&*store, "joe", &lease).unwrap().rotation, Rotation::Rotated);
     let stored = world.stored("joe").key().unwrap().clone();
     assert!(stored != key && world.target.accepts(&candidate("joe"), &TargetCredential::PrivateKey(stored)));
+}
+
+#[test]
+fn a_credential_that_no_changer_changes_comes_back_unchanged() {
+    for faults in
+        [vec![NotOffered], vec![AnswerLost, Unreachable], vec![Unreachable, Works, Works, NotOffered]]
+    {
+        let world = world();
+        let (_, lease) = found(check_out(&*world.open(), "a", "one"));
+        let is_changed = faults.contains(&AnswerLost);
+        world.target.script(faults.clone());
+        let rotation = (0..3).find_map(|_| check_in(&*world.open(), "root", &lease).ok()).unwrap().rotation;
+        assert_eq!(rotation == Rotation::Rotated, is_changed, "{faults:?}");
+        assert_eq!(working_password(&world) == "p0", !is_changed, "{faults:?}");
+        assert_eq!(check_in(&*world.open(), "root", &lease).unwrap().rotation, rotation, "{faults:?}");
+        found(check_out(&*world.open(), "b", "two"));
+    }
+}
+
+#[test]
+fn a_credential_that_the_prober_cannot_check_is_not_changed() {
+    let world = world();
+    let open = || world.open_probed(Arc::new(KeysOnly(world.target.clone()))).unwrap();
+    let (_, lease) = found(check_out(&*open(), "a", "one"));
+    assert_eq!(check_in(&*open(), "root", &lease).unwrap().rotation, Rotation::NotRotated);
+    assert_eq!((working_password(&world).as_str(), world.target.asked()), ("p0", (0, 0)));
+    found(check_out(&*open(), "b", "two"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use keyway_credentials::{
 use keyway_vaulted::StoredAccount;
 use pollster::block_on;
 use serde_json::json;
-use support::{World, candidate, check_in, check_out, found, password};
+use support::{KeysOnly, World, candidate, check_in, check_out, found, password};
 
 fn verified(store: &dyn CredentialStore, account: &str) -> Verified {
     block_on(store.verify(&Verification::new(candidate(account)))).unwrap()
@@ -55,24 +55,6 @@ fn a_credential_that_is_changed_during_its_verification_has_not_diverged() {
     assert_eq!(verified(&*store, "root"), Verified::Opens);
     world.target.accept(&support::root(), password("by hand"));
     assert_eq!(verified(&*store, "root"), Verified::Diverged);
-}
-
-/// A prober that can only check private keys, like one that logs in with `ssh`.
-#[derive(Debug)]
-struct KeysOnly(ScriptedTarget);
-
-#[async_trait]
-impl Prober for KeysOnly {
-    async fn probe(
-        &self,
-        candidate: &Candidate,
-        credential: &TargetCredential,
-    ) -> Result<Probed, CredentialError> {
-        match credential {
-            TargetCredential::PrivateKey(_) => self.0.probe(candidate, credential).await,
-            _ => Err(CredentialError::Unsupported { what: "logins with anything but private keys" }),
-        }
-    }
 }
 
 #[test]

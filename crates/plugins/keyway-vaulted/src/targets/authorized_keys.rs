@@ -88,6 +88,10 @@ impl Changer for AuthorizedKeysChanger {
         file.replace_key(&public_half(old)?, &public_half(new)?).map_err(not_replaced)
     }
 
+    fn takes(&self, credential: &TargetCredential) -> bool {
+        matches!(credential, TargetCredential::PrivateKey(_))
+    }
+
     fn blocks(&self) -> bool {
         true
     }

@@ -11,7 +11,7 @@ use keyway_core::{Clock, Plugins, Resources, Timestamp, plugins};
 use keyway_credentials::{
     Account, Asset, Candidate, Changer, CheckIn, CheckInReason, CheckedIn, Connection, CredentialError,
     CredentialStore, CredentialStoreName, CredentialStores, Fetch, FetchOutcome, Found, IntentId, Lease,
-    OpenContext, Password, Passwords, Prober, SessionContext, SessionId, TargetCredential,
+    OpenContext, Password, Passwords, Probed, Prober, SessionContext, SessionId, TargetCredential,
 };
 use keyway_issuers::{
     CredentialPart, GrantAnswer, GrantQuestion, HostGrants, IssuerError, ServiceName, UserInfo, async_trait,
@@ -81,6 +81,28 @@ impl HostGrants for Grants {
     async fn revoke(&self, _: &ServiceName, _: &UserInfo, id: &IntentId) -> Result<(), IssuerError> {
         self.0.lock().unwrap().retain(|known| known != id.as_str());
         Ok(())
+    }
+}
+
+/// A prober that can only check private keys, like one that logs in with `ssh`.
+#[derive(Debug)]
+pub(crate) struct KeysOnly(pub(crate) ScriptedTarget);
+
+#[async_trait]
+impl Prober for KeysOnly {
+    async fn probe(
+        &self,
+        candidate: &Candidate,
+        credential: &TargetCredential,
+    ) -> Result<Probed, CredentialError> {
+        match credential {
+            TargetCredential::PrivateKey(_) => self.0.probe(candidate, credential).await,
+            _ => Err(CredentialError::Unsupported { what: "logins with anything but private keys" }),
+        }
+    }
+
+    fn takes(&self, credential: &TargetCredential) -> bool {
+        matches!(credential, TargetCredential::PrivateKey(_))
     }
 }
 

@@ -91,6 +91,10 @@ impl Changer for Target {
         }
     }
 
+    fn takes(&self, credential: &TargetCredential) -> bool {
+        self.changer.takes(credential)
+    }
+
     fn blocks(&self) -> bool {
         true
     }

@@ -67,10 +67,12 @@ impl<'a> Order<'a> {
 
     /// Returns the object, as one line.
     pub(super) fn to_input(&self) -> Wiped<Vec<u8>> {
-        let mut text = keyway_core::json::object_to_ascii(&self.entries);
-        text.reserve_exact(1);
-        text.push('\n');
-        Wiped::new(text.take().into_bytes())
+        let text = keyway_core::json::object_to_ascii(&self.entries);
+        // A reallocation would leave an unwiped copy of the secrets.
+        let mut line = Wiped::new(Vec::with_capacity(text.len() + 1));
+        line.extend_from_slice(text.as_bytes());
+        line.push(b'\n');
+        line
     }
 
     pub(super) fn secrets(&self) -> &[&'a str] {

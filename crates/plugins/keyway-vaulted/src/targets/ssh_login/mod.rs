@@ -179,6 +179,10 @@ impl Prober for SshLoginProber {
         })
     }
 
+    fn takes(&self, credential: &TargetCredential) -> bool {
+        matches!(credential, TargetCredential::PrivateKey(_))
+    }
+
     fn blocks(&self) -> bool {
         true
     }
