@@ -9,7 +9,7 @@ use crate::accounts::Loaded;
 use crate::configuration::CertificateService;
 use crate::machine::count_certificate;
 use crate::returning::contended;
-use crate::store::{ATTEMPTS, VaultedStore};
+use crate::store::{ATTEMPTS, VaultedStore, too_late};
 
 impl VaultedStore {
     /// Requests a certificate under a stored lease. Each request is counted before it is made, so that the check-in
@@ -29,9 +29,16 @@ impl VaultedStore {
                 continue;
             }
             let number = next.lease(lease).map_or(0, |known| known.certificates);
-            let question =
-                GrantQuestion::new(service.service.clone(), user(service, candidate), id(lease, number)?);
-            return match grants.request(question).await.map_err(of_issuer)? {
+            let (user, id) = (user(service, candidate), id(lease, number)?);
+            let question = GrantQuestion::new(service.service.clone(), user.clone(), id.clone());
+            let answer = grants.request(question).await.map_err(of_issuer)?;
+            // The request may have waited so long that another host has returned the lease, and found no certificate.
+            let now = self.accounts.load(candidate).await?;
+            if now.is_none_or(|now| now.account.lease(lease).is_none()) {
+                grants.revoke(&service.service, &user, &id).await.map_err(of_issuer)?;
+                return Err(too_late());
+            }
+            return match answer {
                 GrantAnswer::Made(parts) => credential(&parts),
                 _ => Err(contended()),
             };

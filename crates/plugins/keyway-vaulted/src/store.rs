@@ -90,10 +90,7 @@ impl VaultedStore {
                         "The credentials of this account do not work. Please contact the administrator.",
                     )));
                 }
-                CheckOut::TooLate => {
-                    let told = "the host was told that this fetch has no lease any more";
-                    return Err(CredentialError::refused("It is too late for this request.", told));
-                }
+                CheckOut::TooLate => return Err(too_late()),
             }
         }
         Err(contended())
@@ -159,6 +156,12 @@ fn asked(kind: CredentialKind, fetch: &Fetch) -> Result<Asked, CredentialError> 
     let intent = intent.ok_or_else(|| CredentialError::invalid("the request", "it has no intent"))?;
     let lease = LeaseId::new(intent.as_str())?;
     Ok(Asked { kind, lease, session: fetch.session.connection.session_id.clone() })
+}
+
+/// Makes the error for a fetch whose lease is over.
+pub(crate) fn too_late() -> CredentialError {
+    let told = "the host was told that this fetch has no lease any more";
+    CredentialError::refused("It is too late for this request.", told)
 }
 
 /// Converts an error of a call that has checked the account out. Its effect is the lease, which the host must give

@@ -115,6 +115,27 @@ fn a_certificate_ends_with_its_lease() {
 }
 
 #[test]
+fn a_certificate_that_comes_after_the_return_of_its_lease_is_revoked() {
+    let world =
+        World::new(&json!({ "certificates": { "service": "ca", "issuer": "https://gate.example.com" } }));
+    world.add("joe", &StoredAccount::new().with_certificates());
+    let (store, other) = (world.open(), world.open());
+    let question = fetch("joe", "a", "s");
+    let call = IntendedCall::Fetch(CredentialKind::Certificates, question.clone());
+    // Another host takes the lease back while the service makes the certificate.
+    let take_back = move || {
+        let left = block_on(other.reconcile(&Reconciliation::from(call))).unwrap();
+        let Reconciled::Made(lease) = left else { panic!("{left:?}") };
+        check_in(&*other, "joe", &lease).unwrap();
+    };
+    world.grants.2.lock().unwrap().0 = Some(Box::new(take_back));
+    let late = block_on(store.certificates(&question)).unwrap_err();
+    assert!(late.detail().contains("has no lease any more"), "{late:?}");
+    assert!(world.grants.0.lock().unwrap().is_empty(), "the certificate is revoked");
+    found(block_on(store.certificates(&fetch("joe", "b", "s"))).unwrap());
+}
+
+#[test]
 fn the_lease_of_a_certificate_that_the_service_refused_can_be_given_back() {
     let world =
         World::new(&json!({ "certificates": { "service": "ca", "issuer": "https://gate.example.com" } }));

@@ -53,15 +53,34 @@ pub(crate) struct World {
     configuration: Value,
 }
 
-/// The grants of a host, in memory, and the failure of the next request for one.
+/// The grants of a host, in memory, the failure of the next request for one, and a function that runs during the next
+/// request.
 #[derive(Debug, Default)]
-pub(crate) struct Grants(pub(crate) Mutex<Vec<String>>, pub(crate) Mutex<Option<IssuerError>>);
+pub(crate) struct Grants(
+    pub(crate) Mutex<Vec<String>>,
+    pub(crate) Mutex<Option<IssuerError>>,
+    pub(crate) Mutex<Meanwhile>,
+);
+
+/// A function that runs once.
+#[derive(Default)]
+pub(crate) struct Meanwhile(pub(crate) Option<Box<dyn FnOnce() + Send>>);
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Meanwhile")
+    }
+}
 
 #[async_trait]
 impl HostGrants for Grants {
     async fn request(&self, question: GrantQuestion) -> Result<GrantAnswer, IssuerError> {
         if let Some(failure) = self.1.lock().unwrap().take() {
             return Err(failure);
+        }
+        let meanwhile = self.2.lock().unwrap().0.take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
         }
         let id = question.id.to_string();
         let mut grants = self.0.lock().unwrap();
