@@ -240,8 +240,8 @@
 //! | [`Pem`], each | 64 KiB |
 //! | [`ClientMessage`] | 1000 bytes |
 //!
-//! So an order with all its parts stays below the 512 KiB of decision R8. A renewal also keeps the certificate that it
-//! replaces.
+//! So an order with all its parts stays below the 512 KiB of decision R8. A host also keeps the certificate that a
+//! renewal replaces, and data of its own, so the record of an order may have 640 KiB.
 //!
 //! This crate is independent of any runtime (decision R1).
 

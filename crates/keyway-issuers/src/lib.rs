@@ -48,12 +48,12 @@
 //!     }
 //! }
 //!
-//! /// One service: a map from states to the users that may enter.
+//! /// One service: a map from states to the users that may enter, and the number of the last state.
 //! #[derive(Debug, Default)]
-//! struct Door(Mutex<BTreeMap<String, String>>);
+//! struct Door(Mutex<(BTreeMap<String, String>, u64)>);
 //!
 //! impl Door {
-//!     fn guests(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+//!     fn guests(&self) -> MutexGuard<'_, (BTreeMap<String, String>, u64)> {
 //!         self.0.lock().unwrap_or_else(PoisonError::into_inner)
 //!     }
 //! }
@@ -79,8 +79,10 @@
 //!         if request.context.configuration.text("banned") == Some(subject) {
 //!             return Err(IssuerError::refused("Sorry, you may not enter.", format!("{subject} is banned")));
 //!         }
-//!         let mut guests = self.guests();
-//!         let state = format!("guest-{}", guests.len());
+//!         let (guests, last) = &mut *self.guests();
+//!         // A state is never used again, also after a revocation.
+//!         *last += 1;
+//!         let state = format!("guest-{last}");
 //!         let name = request.parameters.text("name").unwrap_or(subject);
 //!         guests.insert(state.clone(), name.to_owned());
 //!         // A real issuer asks the system's random source.
@@ -89,7 +91,7 @@
 //!
 //!     async fn revoke(&self, revocation: &Revocation) -> Result<(), IssuerError> {
 //!         // Revoking a missing credential succeeds.
-//!         self.guests().remove(revocation.state.as_str());
+//!         self.guests().0.remove(revocation.state.as_str());
 //!         Ok(())
 //!     }
 //! }

@@ -11,13 +11,13 @@ thread_local! {
     static SUPPLY: RefCell<Supply> = const { RefCell::new(Supply::EMPTY) };
 }
 
-/// Returns random bytes for initialization vectors and ids: unpredictable, and never the same twice. `N` is at
-/// most 256.
+/// Returns unpredictable bytes for initialization vectors and ids. `N` is at most 256.
 ///
-/// Each thread draws bytes from the system in advance, and wipes them from the supply when it returns them. A forked
-/// process does not reuse bytes of its parent, unless it has the same process id, as is possible in a PID namespace of
-/// its own. A copy of a running machine reuses up to 256 bytes of each thread, so keys are not made of such bytes
-/// ([`Key::generate`](crate::Key::generate) asks the system every time).
+/// Each thread draws bytes from the system in advance, and wipes them from the supply when it returns them. No bytes
+/// are returned twice, with two exceptions, so keys are not made of such bytes
+/// ([`Key::generate`](crate::Key::generate) asks the system every time): up to 256 bytes of each thread are reused by a
+/// copy of a running machine, and by a forked process with the process id of its parent, which is possible in a PID
+/// namespace of its own.
 ///
 /// Blocks only while the system's random source is starting.
 ///

@@ -117,7 +117,8 @@ pub enum Configure {
 ///
 /// # What holds for every operation
 /// * On a store that was not initialized, the operation returns [`NotInitialized`](StoreError::NotInitialized). After
-///   `marked_for_delete`, it returns [`Deleted`](StoreError::Deleted).
+///   `marked_for_delete`, it returns [`Deleted`](StoreError::Deleted). Three operations differ: `initialize` makes the
+///   store, `written_by` returns `None` where there is no data, and a repeated `marked_for_delete` succeeds.
 /// * Before reading or writing anything it refuses data of another plugin or an unsupported version with
 ///   [`Incompatible`](StoreError::Incompatible), damaged data with [`Corrupt`](StoreError::Corrupt), and data under
 ///   other keys with [`WrongKey`](StoreError::WrongKey) (decision C4).

@@ -21,7 +21,8 @@
 //! #     }
 //! #     async fn request(&self, request: &CredentialRequest) -> Result<RequestOutcome, IssuerError> {
 //! #         let realm = request.context.configuration.text("realm").unwrap_or_default();
-//! #         let state = format!("{realm}/{}", request.context.requester.user_info.subject());
+//! #         let intent = request.context.intent.as_ref().map_or("none", |intent| intent.as_str());
+//! #         let state = format!("{realm}/{intent}");
 //! #         Ok(Issued::new(state).with(CredentialPart::text("password", "correct horse")).into())
 //! #     }
 //! #     async fn revoke(&self, _: &Revocation) -> Result<(), IssuerError> { Ok(()) }

@@ -139,7 +139,8 @@
 //!
 //! # Limits
 //!
-//! * An order is at most 640 KiB with all its parts (decision R8).
+//! * The record of an order is at most 640 KiB: the 512 KiB of decision R8 for the data of client and plugin, and the
+//!   host's own.
 //! * The host makes the request from a stored key only once. To change the names in it, cancel the order and place a
 //!   new one.
 

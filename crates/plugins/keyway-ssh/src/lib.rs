@@ -68,7 +68,8 @@
 //!
 //! * A file changes as a whole or not at all, even if the power fails. Its mode and owner stay; a new file and its lock
 //!   belong to the owner of the directory. A host that is not in the file's group cannot keep the group, and removes
-//!   the group's permissions. Access control lists and security labels are not kept.
+//!   the group's permissions. Access control lists are kept on Linux only; if one is lost, the mode gives no rights that
+//!   the list denied. Security labels are not kept.
 //! * Foreign lines stay byte for byte; a last line without a line break gets one.
 //! * Calls of these issuers, in any process, wait for each other by a lock beside the file, for example
 //!   `.authorized_keys.keyway-lock`. The lock file stays. A change by a program without the lock is detected, except
