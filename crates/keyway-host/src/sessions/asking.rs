@@ -119,24 +119,22 @@ impl Asking<'_> {
 
     /// Finds out which leases the store holds for a fetch whose outcome is unknown; `None` if the store cannot tell.
     /// The search stops when it has found [`MOST_RESOLVED`] leases, when it has taken [`LONG`], or when it has found
-    /// some leases and the store fails or cannot tell. Then it also returns the number of the last candidate whose
-    /// outcome is known.
+    /// some leases and the store fails or cannot tell.
     ///
     /// A store that reconciles is asked about each candidate. A store that is only idempotent is asked for each
     /// candidate's credentials again, even for candidates that the fetch may not have reached. The fetch made the lease
-    /// that the store returns, or the lease is new; in either case the host checks the lease in (decision R2).
-    pub(super) async fn resolve(
-        &self,
-        now: Timestamp,
-    ) -> Result<Option<(Vec<CheckOut>, Option<u16>)>, CredentialError> {
+    /// that the store returns, or the lease is new; in either case the host checks the lease in (decision R2). A refusal
+    /// that is only about this attempt leaves the candidate unknown, and the search continues (decision H376).
+    pub(super) async fn resolve(&self, now: Timestamp) -> Result<Option<Resolved>, CredentialError> {
         let (kind, reconciles) = (self.open.kind, self.vault.capabilities().reconciles);
         let OpenFetch { only, last, settled, .. } = *self.open;
         let fetch = self.vault.capabilities().leases.then_some(self.open.id);
         let (mut walk, mut template) = (Box::new(Walk::new(self.open.search.clone())), self.template());
-        let (mut held, mut known, begun) = (Vec::new(), settled, tokio::time::Instant::now());
+        let (mut held, mut known, mut refused) = (Vec::new(), settled, None);
+        let begun = tokio::time::Instant::now();
         loop {
             if last.is_some_and(|last| walk.count >= last) {
-                return Ok(Some((held, None)));
+                return Ok(Some(Resolved::all(held, known, refused)));
             }
             let ask = move |store: Arc<dyn CredentialStore>| async move {
                 let Some(candidate) = walk.next(&*store, &template.session).await? else {
@@ -157,8 +155,18 @@ impl Asking<'_> {
                         _ => Made::CannotTell,
                     }
                 } else {
-                    let found = fetch_kind(&*store, kind, &fetch).await?.found();
-                    found.and_then(|found| found.lease).map_or(Made::Nothing, Made::Lease)
+                    // The fetch itself had clear answers about the candidates before the last one.
+                    let is_known = last.is_some_and(|last| number < last);
+                    match fetch_kind(&*store, kind, &fetch).await?.into_found() {
+                        Ok(found) => found.lease.map_or(Made::Nothing, Made::Lease),
+                        Err(_) if is_known => Made::Nothing,
+                        Err(FetchOutcome::NotFound | FetchOutcome::Unsupported) => Made::Nothing,
+                        Err(FetchOutcome::Unavailable { retry_after }) => {
+                            let what = "the vault";
+                            return Err(CredentialError::Unavailable { what, retry_after, source: None });
+                        }
+                        Err(_) => Made::Refused,
+                    }
                 };
                 let (template, candidate) = Template::of(fetch);
                 walk.tried(candidate.clone(), None);
@@ -169,23 +177,34 @@ impl Asking<'_> {
             (walk, template, made) = match asked.await {
                 Ok(asked) => asked,
                 // The leases that were found are checked in first. The next search meets the failure again.
-                Err(_) if !held.is_empty() => return Ok(Some((held, Some(known)))),
+                Err(_) if !held.is_empty() => return Ok(Some(Resolved::some(held, known, refused))),
                 Err(error) => return Err(error),
             };
             match made {
-                None => return Ok(Some((held, None))),
-                Some((_, Made::CannotTell)) if !held.is_empty() => return Ok(Some((held, Some(known)))),
+                None => return Ok(Some(Resolved::all(held, known, refused))),
+                Some((_, Made::CannotTell)) if !held.is_empty() => {
+                    return Ok(Some(Resolved::some(held, known, refused)));
+                }
                 Some((_, Made::CannotTell)) => return Ok(None),
                 Some((_, Made::Nothing)) => {}
+                Some((candidate, Made::Refused)) => {
+                    refused.get_or_insert_with(|| {
+                        let text =
+                            format!("asked again about {candidate:?}, the store only refuses this attempt");
+                        CredentialError::refused("The outcome of an earlier request is unknown.", text)
+                    });
+                }
                 Some((candidate, Made::Lease(lease))) => {
                     let id = CheckOutId { fetch: self.open.id, number: walk.count };
                     held.push(CheckOut::new(id, candidate, Some(lease), now));
                 }
             }
-            known = walk.count;
+            if refused.is_none() {
+                known = walk.count;
+            }
             let is_enough = held.len() == MOST_RESOLVED || begun.elapsed() > LONG;
-            if is_enough && known > settled {
-                return Ok(Some((held, Some(known))));
+            if is_enough && walk.count > settled {
+                return Ok(Some(Resolved::some(held, known, refused)));
             }
         }
     }
@@ -246,6 +265,28 @@ pub(super) struct Failed {
     pub(super) asked: Option<u16>,
 }
 
+/// The answer of a store about a fetch whose outcome was unknown.
+pub(super) struct Resolved {
+    /// The leases that the store holds for the fetch, as far as it was asked.
+    pub(super) held: Vec<CheckOut>,
+    /// The number of the last candidate before the first whose outcome is still unknown; `None` if all are known.
+    pub(super) settled: Option<u16>,
+    /// The refusal that left a candidate unknown.
+    pub(super) refused: Option<CredentialError>,
+}
+
+impl Resolved {
+    /// Returns the answer of a search that has asked about all candidates.
+    fn all(held: Vec<CheckOut>, known: u16, refused: Option<CredentialError>) -> Self {
+        Self { held, settled: refused.is_some().then_some(known), refused }
+    }
+
+    /// Returns the answer of a search that has stopped early.
+    const fn some(held: Vec<CheckOut>, known: u16, refused: Option<CredentialError>) -> Self {
+        Self { held, settled: Some(known), refused }
+    }
+}
+
 /// The maximum number of leases of an unclear fetch that are taken over at a time.
 const MOST_RESOLVED: usize = 8;
 
@@ -258,6 +299,8 @@ enum Made {
     Lease(Lease),
     Nothing,
     CannotTell,
+    /// The store refuses this attempt. This says nothing about an earlier attempt.
+    Refused,
 }
 
 /// The parts of a request that are the same for all candidates.

@@ -201,14 +201,21 @@ pub(super) fn found(
     match next.check_outs.iter().find(|out| out.id == check_out.id) {
         // The fetch is a repetition, and its lease is already being taken back.
         Some(known) if !matches!(known.stage, Stage::Held { .. }) => return false,
-        // The known lease may have got another id by a renewal, so it stays as it is.
-        Some(known) if known.renewals > 0 || known.is_renewing => return true,
+        // The target may have accepted the credentials, and the term of the lease goes on, so the check-out stays as it
+        // is. A renewal may have given its lease another id.
+        Some(known) if known.renewals > 0 || known.is_renewing || has_lease_of(known, &check_out) => {
+            return true;
+        }
         _ => {}
     }
     check_out.plan_renewal(longest);
     next.check_outs.retain(|out| out.id != check_out.id);
     next.check_outs.push(check_out);
     true
+}
+
+fn has_lease_of(known: &CheckOut, found: &CheckOut) -> bool {
+    known.lease.as_ref().map(|lease| &lease.id) == found.lease.as_ref().map(|lease| &lease.id)
 }
 
 /// Schedules the check-in of a lease that no caller uses, unless the session already has a check-out with the same id
@@ -247,22 +254,30 @@ pub(super) fn unclear(
 }
 
 /// Notes that the store was asked what it holds for a fetch. The question covered all candidates, or the candidates up
-/// to `settled`.
-pub(super) fn resolved(next: &mut SessionState, now: Timestamp, fetch: NameTag, settled: Option<u16>) {
-    match settled {
-        None => {
-            // From now on, a store that reconciles refuses the intent of this fetch (decision H294).
-            let settled =
-                next.fetches.extract_if(.., |open| open.id == fetch).map(|open| open.id).collect::<Vec<_>>();
-            remember(next, settled);
-        }
-        Some(settled) => {
+/// to `settled`. If the store refused to answer about one of them, the rest is asked about later.
+pub(super) fn resolved(
+    limits: &Limits,
+    next: &mut SessionState,
+    now: Timestamp,
+    fetch: NameTag,
+    (settled, again): (Option<u16>, Option<Again>),
+    resolves: bool,
+) {
+    let Some(settled) = settled else {
+        // From now on, a store that reconciles refuses the intent of this fetch (decision H294).
+        let settled =
+            next.fetches.extract_if(.., |open| open.id == fetch).map(|open| open.id).collect::<Vec<_>>();
+        return remember(next, settled);
+    };
+    for open in next.fetches.iter_mut().filter(|open| open.id == fetch) {
+        open.settled = settled;
+        if again.is_none() {
             // Other sessions of the store have their turn first.
-            let soon = now.plus(Duration::from_millis(1));
-            for open in next.fetches.iter_mut().filter(|open| open.id == fetch) {
-                (open.settled, open.stage) = (settled, FetchStage::Unsettled(Owed::from(soon)));
-            }
+            open.stage = FetchStage::Unsettled(Owed::from(now.plus(Duration::from_millis(1))));
         }
+    }
+    if let Some(again) = again {
+        unclear(limits, next, fetch, (again, None), resolves);
     }
 }
 

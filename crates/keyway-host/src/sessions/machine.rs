@@ -80,8 +80,8 @@ pub(crate) enum What {
     /// was asked for, if a search reports it.
     Unclear { fetch: NameTag, again: Again, last: Option<u16> },
     /// The store was asked about a fetch, and holds these leases for it. If candidates are left to ask about, `settled`
-    /// is the number of the last one that was asked about.
-    Resolved { fetch: NameTag, held: Vec<CheckOut>, settled: Option<u16> },
+    /// is the number of the last one before them. `again` is present if the store refused to answer about one of them.
+    Resolved { fetch: NameTag, held: Vec<CheckOut>, settled: Option<u16>, again: Option<Again> },
     /// The store was asked about a fetch, and cannot tell.
     CannotTell { fetch: NameTag },
     /// The store took a lease back, or failed to.
@@ -279,9 +279,9 @@ fn apply(
             return Ok(true);
         }
         What::Unclear { fetch, again, last } if ours => unclear(limits, next, fetch, (again, last), resolves),
-        What::Resolved { fetch, held, settled } => {
+        What::Resolved { fetch, held, settled, again } => {
             if ours {
-                resolved(next, now, fetch, settled);
+                resolved(limits, next, now, fetch, (settled, again), resolves);
             }
             for check_out in held {
                 give_back(next, now, check_out, CheckInReason::HostLost);

@@ -146,11 +146,18 @@ impl World {
                 }
             }
             Command::Resolve(open) if works => {
-                let held = self.vault.held.iter().filter(|(_, id)| id.fetch == open.id);
+                // A store may refuse to answer about the candidate, or about another one.
+                let (refuses, tells) = match self.luck.next() {
+                    Some(luck) => (!luck.outcome().0, luck.outcome().1),
+                    None => (false, true),
+                };
+                let held =
+                    self.vault.held.iter().filter(|(_, id)| id.fetch == open.id && (tells || !refuses));
                 let held = held.map(|(lease, id)| {
                     CheckOut::new(*id, candidate(), Some(Lease::new(lease.clone())), self.now)
                 });
-                What::Resolved { fetch: open.id, held: held.collect(), settled: None }
+                let (settled, again) = if refuses { (Some(0), Some(self.again())) } else { (None, None) };
+                What::Resolved { fetch: open.id, held: held.collect(), settled, again }
             }
             Command::Resolve(open) if effect => What::CannotTell { fetch: open.id },
             Command::Resolve(open) => What::Unclear { fetch: open.id, again: self.again(), last: None },
@@ -198,6 +205,7 @@ impl World {
             self.vault.ended += u32::from(is_end);
             assert!(step.command.is_none() || step.state.is_some(), "a command without a record");
             assert!(!step.is_promised || step.state == self.state, "a state that is not stored");
+            self.check_kept(step.state.as_ref());
             self.state = step.state;
             let Some(command) = step.command else { return };
             if let Fault::Ends { command: ends, after } = fault
@@ -220,6 +228,18 @@ impl World {
             }
         }
         panic!("an event leads to more than 64 commands");
+    }
+
+    /// Checks that a step leaves the proof and the age of each lease as they are.
+    fn check_kept(&self, next: Option<&SessionState>) {
+        let before = self.state.iter().flat_map(|state| &state.check_outs);
+        for out in next.iter().flat_map(|next| &next.check_outs) {
+            let lease = |out: &CheckOut| (out.id, out.lease.as_ref().map(|lease| lease.id.clone()));
+            for known in before.clone().filter(|known| lease(known) == lease(out)) {
+                assert!(!known.is_proven || out.is_proven, "{out:?} was proven");
+                assert_eq!(known.made, out.made, "{out:?}");
+            }
+        }
     }
 
     fn due(&self) -> Option<Timestamp> {

@@ -171,7 +171,7 @@ fn a_repeated_fetch_is_refused_when_its_check_out_is_returned_or_unclear() {
     assert_eq!(try_step(Some(&unsettled), Standing::Free, fetch(1)).err(), Some(TransitionError::Unsettled));
 
     // The store said that nothing happened for this intent, and therefore refuses the intent from now on.
-    let resolved = What::Resolved { fetch: [1; 16], held: Vec::new(), settled: None };
+    let resolved = What::Resolved { fetch: [1; 16], held: Vec::new(), settled: None, again: None };
     let resolved = after(Some(&unsettled), Standing::Ours, resolved).state.unwrap();
     assert_eq!(try_step(Some(&resolved), Standing::Free, fetch(1)).err(), Some(TransitionError::Repeated));
 
@@ -190,6 +190,28 @@ fn a_repeated_fetch_is_refused_when_its_check_out_is_returned_or_unclear() {
     .unwrap();
     assert!(returned.check_outs.is_empty());
     assert_eq!(try_step(Some(&returned), Standing::Free, fetch(1)).err(), Some(TransitionError::Repeated));
+}
+
+#[test]
+fn a_repeated_fetch_leaves_the_known_check_out_as_it_is() {
+    let completed = What::AuthenticationCompleted { trigger: CheckInTrigger::AtSessionEnd, read: Vec::new() };
+    let proven = after(Some(&holding()), Standing::Free, completed).state.unwrap();
+    let told = What::Told { what: Told::Authenticated(1), failed: None };
+    let proven = after(Some(&proven), Standing::Ours, told).state.unwrap();
+    let asked = after(Some(&proven), Standing::Free, fetch(1));
+    assert!(matches!(asked.command, Some(Command::Search(_))), "{:?}", asked.command);
+    let later = NOW.plus(Duration::from_secs(9));
+    let found = |lease| {
+        let again = CheckOut::new(out(1).id, candidate(), out(lease).lease, later);
+        let step =
+            after(asked.state.as_ref(), Standing::Ours, What::Found { check_out: again, renews: false });
+        assert!(step.hands_out);
+        step.state.unwrap().check_outs
+    };
+    assert_eq!(found(1), proven.check_outs);
+    // The earlier lease is gone at the vault, which gives another one.
+    let [other] = &found(2)[..] else { panic!() };
+    assert_eq!((&other.lease, other.made, other.is_proven), (&out(2).lease, later, false));
 }
 
 #[test]
@@ -293,7 +315,7 @@ fn a_check_in_that_fails_after_a_resolved_fetch_waits() {
     let asked = after(None, Standing::Free, fetch(1)).state.unwrap();
     let unclear = What::Unclear { fetch: [1; 16], again: again(), last: None };
     let unclear = after(Some(&asked), Standing::Ours, unclear).state.unwrap();
-    let resolved = What::Resolved { fetch: [1; 16], held: vec![out(1)], settled: None };
+    let resolved = What::Resolved { fetch: [1; 16], held: vec![out(1)], settled: None, again: None };
     let step = after(Some(&unclear), Standing::Ours, resolved);
     let Some(Command::CheckIn(check_out)) = step.command else { panic!("the lease is checked in") };
     let failed = What::CheckIn { check_out, taken_back: Err(again()) };
@@ -301,6 +323,22 @@ fn a_check_in_that_fails_after_a_resolved_fetch_waits() {
     assert!(step.command.is_none(), "{:?}", step.command);
     let Stage::Returning { owed, .. } = &step.state.unwrap().check_outs[0].stage else { panic!() };
     assert!(owed.failures == 1 && owed.next > NOW, "{owed:?}");
+}
+
+#[test]
+fn a_fetch_whose_candidate_stays_unknown_is_asked_about_again_and_then_left_to_a_person() {
+    let limits = Limits::default();
+    let asked = after(None, Standing::Free, fetch(1)).state.unwrap();
+    let unclear = What::Unclear { fetch: [1; 16], again: again(), last: None };
+    let mut state = after(Some(&asked), Standing::Ours, unclear).state.unwrap();
+    for refusals in 1..limits.retries.attempts {
+        let FetchStage::Unsettled(owed) = state.fetches[0].stage else { panic!("refused {refusals} times") };
+        assert!(owed.failures == refusals && owed.next > NOW, "{owed:?}");
+        let refused =
+            What::Resolved { fetch: [1; 16], held: Vec::new(), settled: Some(0), again: Some(again()) };
+        state = after(Some(&state), Standing::Ours, refused).state.unwrap();
+    }
+    assert_eq!(state.fetches[0].stage, FetchStage::Undecided);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use keyway_credentials::{
 };
 use tracing::warn;
 
-use super::asking::{Answer, Asking, Caller, Failed, intent, operation};
+use super::asking::{Answer, Asking, Caller, Failed, Resolved, intent, operation};
 use super::audit::{SessionAudit, Transition, report};
 use super::error::SessionsError;
 use super::lease_times::{extension, return_at};
@@ -383,7 +383,11 @@ async fn resolve(
     }
     let asking = Asking { vault, session: session.clone(), open, caller: Caller::Claimed(on) };
     match asking.resolve(on.now()).await {
-        Ok(Some((held, settled))) => (What::Resolved { fetch: open.id, held, settled }, None, None),
+        Ok(Some(Resolved { held, settled, refused })) => {
+            let again = refused.as_ref().map(|error| on.again(error.kind().retry_after()));
+            let what = What::Resolved { fetch: open.id, held, settled, again };
+            (what, None, refused.map(|error| failure(vault, operation(open.kind), error)))
+        }
         Ok(None) => (What::CannotTell { fetch: open.id }, None, None),
         Err(error) => {
             let again = on.again(error.kind().retry_after());

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use keyway_conformance::credentials::{Fault, Step, StoreCall};
+use keyway_conformance::credentials::{Fault, NoCredentials, Step, StoreCall};
 use keyway_credentials::{
-    Asset, AssetGenerator, AssetRules, Candidates, CredentialError, FetchOutcome, IntendedCall, Reconciled,
+    Asset, AssetGenerator, AssetRules, Busy, Candidates, CredentialError, Denial, FetchOutcome, Found,
+    IntendedCall, NeedInfo, Reconciled,
 };
 use keyway_host::sessions::Vault;
 
@@ -65,6 +66,95 @@ async fn a_lease_of_an_unclear_fetch_is_returned_although_the_rest_stays_unknown
         assert!(matches!(returned.as_slice(), [one] if one.contains("HostLost")), "{returned:?}");
         assert_eq!(world.undecided(None, 9).await.unwrap().fetches.len(), 1, "the rest is for a person");
     }
+}
+
+/// Tests that a refusal of the repeated call does not settle the first one (decision H376).
+#[tokio::test]
+async fn a_lease_is_returned_although_the_store_first_refuses_to_be_asked_again() {
+    for refusal in [
+        NoCredentials::Unavailable { retry_after: None },
+        NoCredentials::Busy(Busy::new()),
+        NoCredentials::Denied(Denial::new("Not now.")),
+        NoCredentials::NeedInfo(NeedInfo::new("Who are you?")),
+    ] {
+        let clock = Arc::default();
+        let store = store(&clock).with_capabilities(plain().reconciles(false));
+        store.script(StoreCall::Passwords, [Step::fault(Fault::LostAnswer), Step::outcome(refusal.clone())]);
+        let world = start(vault(&store), &clock).await;
+        let session = world.session("s");
+        passwords(&session).await.unwrap_err();
+        world.pass(Duration::from_secs(60)).await;
+        assert_eq!((store.held().len(), store.count(StoreCall::Passwords)), (1, 2), "{refusal:?}");
+        session.end().await.unwrap();
+        world.pass(Duration::from_secs(60)).await;
+        assert_eq!((store.held().len(), returned(&store)), (0, vec!["HostLost".into()]), "{refusal:?}");
+        assert_eq!(world.undecided(None, 9).await.unwrap().fetches.len(), 0);
+    }
+}
+
+/// Returns a store that is asked again, and answers about the candidates as `fetch` says.
+fn store_that_is_asked_again(
+    fetch: impl Fn(&str) -> Result<FetchOutcome<()>, CredentialError> + Send + Sync + 'static,
+) -> Arc<Odd> {
+    let mut odd = Odd::new();
+    odd.capabilities = odd.capabilities.idempotent(true);
+    odd.fetch = Box::new(move |asked| {
+        let intent = asked.intent.as_ref().unwrap().as_str();
+        Ok(match fetch(asked.candidate.asset.as_str())? {
+            FetchOutcome::Found(_) => gives(lease(intent)),
+            other => other.map(|()| unreachable!()),
+        })
+    });
+    Arc::new(odd)
+}
+
+/// Tests that a candidate about which the store refuses to answer does not hide the leases of the others, and that a
+/// person decides about it.
+#[tokio::test]
+async fn a_refused_candidate_does_not_keep_the_host_from_asking_about_the_others() {
+    let (clock, storage, keys) = (Arc::default(), memory(), ring());
+    let odd = store_that_is_asked_again(|asset| match asset {
+        "web1" => Ok(FetchOutcome::Denied(Denial::new("Not here."))),
+        _ => Ok(FetchOutcome::Found(Found::new(()))),
+    });
+    let start = async |storage: &_| {
+        let host = builder(storage, &keys, &clock).vault(vault_of(Arc::clone(&odd) as _));
+        World::start(host, &clock).await
+    };
+    // The process dies before the answer is stored, so the number of the last candidate is not known.
+    let world = start(&dying(&storage, 1, false, true)).await;
+    let session = world.session("s");
+    passwords(&session).await.unwrap_err();
+    std::mem::forget(session);
+    let before = odd.lines("check_in").len();
+
+    let world = start(&storage).await;
+    world.host.recover().await.unwrap();
+    world.pass(Duration::ZERO).await;
+    assert_eq!(odd.lines("check_in").len(), before + 1, "the lease of the second candidate is returned");
+    for _ in 0..9 {
+        world.pass(Duration::from_secs(60)).await;
+    }
+    assert_eq!(world.undecided(None, 9).await.unwrap().fetches.len(), 1);
+}
+
+/// Tests that the answers that the fetch itself had are not asked for again.
+#[tokio::test]
+async fn a_refusal_before_the_unclear_candidate_settles_it() {
+    let clock = Arc::default();
+    let asked = AtomicBool::new(false);
+    let odd = store_that_is_asked_again(move |asset| match asset {
+        "web1" => Ok(FetchOutcome::Denied(Denial::new("Not here."))),
+        _ if asked.swap(true, Ordering::SeqCst) => Ok(FetchOutcome::NotFound),
+        _ => Err(lost()),
+    });
+    let world = start(vault_of(Arc::clone(&odd) as _), &clock).await;
+    passwords(&world.session("s")).await.unwrap_err();
+    for _ in 0..9 {
+        world.pass(Duration::from_secs(60)).await;
+    }
+    assert_eq!(odd.lines("passwords").len(), 4, "each candidate is asked for once more");
+    assert_eq!(world.undecided(None, 9).await.unwrap().fetches.len(), 0);
 }
 
 /// Tests that an interrupted fetch is settled by a later run of the host if its vault does not open in the first one.
