@@ -121,8 +121,9 @@ async fn a_refused_candidate_does_not_keep_the_host_from_asking_about_the_others
         let host = builder(storage, &keys, &clock).vault(vault_of(Arc::clone(&odd) as _));
         World::start(host, &clock).await
     };
-    // The process dies before the answer is stored, so the number of the last candidate is not known.
-    let world = start(&dying(&storage, 1, false, true)).await;
+    // The process dies before the answer is stored, so the number of the last candidate is not known. The commits before
+    // are those of the index key and of the intent.
+    let world = start(&dying(&storage, 2, false, true)).await;
     let session = world.session("s");
     passwords(&session).await.unwrap_err();
     std::mem::forget(session);
