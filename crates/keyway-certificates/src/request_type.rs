@@ -70,6 +70,8 @@ impl RequestTypes {
     pub const SIMPLE_CMC: Self = Self(1 << 2);
     /// Requests with a stored key only.
     pub const STORED_KEY: Self = Self(1 << 3);
+    /// All requests.
+    pub const ALL: Self = Self::CUSTOM.and(Self::FULL_CMC).and(Self::SIMPLE_CMC).and(Self::STORED_KEY);
 
     /// Returns the union of two sets.
     #[must_use]

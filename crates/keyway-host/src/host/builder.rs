@@ -46,7 +46,8 @@ pub struct HostBuilder {
 
 impl Host {
     /// Begins to build a host with these plugins. The host keeps its records on `storage`, sealed by `keys`, and lends
-    /// the same storage engine to its plugins.
+    /// the same storage engine to its plugins. Keys that plugins need of their own, as `local-ca` does, are lent by
+    /// [`resources`](HostBuilder::resources).
     pub fn builder(
         registry: Registry,
         storage: Arc<dyn Storage>,

@@ -118,11 +118,19 @@ impl Candidate for Arc<RunningAuthority> {
     }
 
     fn request_types(&self) -> RequestTypes {
-        self.opened.as_ref().map_or(RequestTypes::NONE, |opened| opened.capabilities.request_types)
+        // A connection that does not work takes nothing, but its type is not the reason.
+        self.opened.as_ref().map_or(RequestTypes::ALL, |opened| opened.capabilities.request_types)
     }
 
     async fn supports(&self, request: &OrderRequest) -> Result<Support, CertificateError> {
-        let Ok(opened) = &self.opened else { return Err(not_connected()) };
+        let opened = match &self.opened {
+            Ok(opened) => opened,
+            Err(fault) => {
+                let what = "the connection to the certificate authority";
+                let source = Some(fault.clone().into());
+                return Err(CertificateError::Unavailable { what, retry_after: None, source });
+            }
+        };
         let request = request.clone();
         opened.call("supports", (), |ca| async move { ca.supports(&request).await }).await
     }

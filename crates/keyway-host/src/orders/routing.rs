@@ -49,7 +49,7 @@ impl Route {
 /// A connection that does not take a request, with the reason.
 #[derive(Debug)]
 pub enum NotTaken {
-    /// The connection does not declare the type of the request.
+    /// The plugin of the connection does not declare the type of the request.
     Type {
         /// The connection.
         authority: AuthorityName,
@@ -184,7 +184,9 @@ impl fmt::Display for NotTaken {
         match self {
             Self::Type { authority } => write!(f, "{authority} does not offer requests of this type"),
             Self::Refused { authority, reason } => write!(f, "{authority}: {reason}"),
-            Self::Failed { authority, error } => write!(f, "{authority} could not be asked: {error}"),
+            Self::Failed { authority, error } => {
+                write!(f, "{authority} could not be asked: {}", error.detail())
+            }
         }
     }
 }

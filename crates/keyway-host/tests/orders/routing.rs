@@ -3,7 +3,7 @@
 use keyway_certificates::{CaId, Owner};
 use keyway_conformance::certificates::{CaCall, ScriptedCa};
 use keyway_core::{ErrorKind, PluginError};
-use keyway_host::orders::{NewOrder, OrdersError, Phase};
+use keyway_host::orders::{Authority, NewOrder, OrdersError, Phase};
 
 use crate::world::*;
 
@@ -62,6 +62,17 @@ async fn a_preference_is_seen_by_another_host() {
     assert_eq!(b.placed().await.authority, named("two"));
     b.prefer(Some(&joe()), None).await.unwrap();
     assert_eq!(a.placed().await.authority, named("one"));
+}
+
+/// Tests that the refusal names the fault of a connection that does not work, instead of the type of the request.
+#[tokio::test]
+async fn an_order_without_a_connection_that_works_names_its_fault() {
+    let clock = std::sync::Arc::default();
+    let builder =
+        builder(&memory(), &ring(), &clock).authority(Authority::new(named("office"), "no-such-plugin"));
+    let world = World::start(builder, &clock).await;
+    let text = world.submit(new_order()).await.unwrap_err().to_string();
+    assert!(text.contains("office could not be asked") && text.contains("no-such-plugin"), "{text}");
 }
 
 #[tokio::test]

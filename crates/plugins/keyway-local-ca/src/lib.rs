@@ -70,6 +70,13 @@
 //! # }
 //! ```
 //!
+//! # In a host
+//!
+//! A host connects the plugin by its id: `Authority::new(name, "local-ca").plugin_configuration(..)`. It lends its
+//! storage by itself, and the keys by `Host::builder(..).resources(Resources::new().with(keys))`, where `keys` is a
+//! `KeyRing`. [`LocalCa::new`] gets the same configuration, storage and keys, and the name of the connection.
+//! `crates/keyway/examples/host/local_ca.rs` shows it whole.
+//!
 //! # Orders
 //!
 //! | field of the order | |
