@@ -21,10 +21,7 @@ fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
     let report =
         secrets::run(&Options { program, kills, seed, most_findings: 20, defect }, &mut |_| {}).unwrap();
     if defect.is_some() {
-        // The defect broke these folders on purpose, so they are removed.
-        for folder in &report.kept {
-            let _ = std::fs::remove_dir_all(folder);
-        }
+        report.remove_kept();
     }
     report
 }

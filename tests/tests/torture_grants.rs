@@ -19,16 +19,9 @@ fn torture(kills: u64, seed: u64, defect: Option<Defect>) -> Report {
     let options = Options { program: PathBuf::from(PROGRAM), kills, seed, most_findings: 1, defect };
     let report = grants::run(&options, &mut |_| {}).unwrap();
     if defect.is_some() {
-        forget_kept(&report);
+        report.remove_kept();
     }
     report
-}
-
-/// Removes the folders that were broken on purpose.
-fn forget_kept(report: &Report) {
-    for folder in &report.kept {
-        let _ = std::fs::remove_dir_all(folder);
-    }
 }
 
 #[test]
@@ -106,7 +99,7 @@ fn grants_that_were_acknowledged_survive_a_power_cut_and_a_disk_that_lies_is_cau
         };
         let report = grants::power_cuts(&options).unwrap();
         if disk_lies {
-            forget_kept(&report);
+            report.remove_kept();
             assert!(report.lost() > 0, "{report:?}");
         } else {
             assert_eq!(report.findings, [], "kept in {:?}", report.kept);
@@ -129,7 +122,7 @@ fn files_of_ssh_are_whole_after_a_power_cut_and_a_disk_that_lies_is_caught() {
     assert!(sound.checks >= 140 && sound.acknowledged >= 40, "{sound:?}");
     for defect in [DiskDefect::FilesUnsynced, DiskDefect::ModesLost] {
         let broken = report(cuts(20, 40), Some(defect));
-        forget_kept(&broken);
+        broken.remove_kept();
         assert!(broken.corrupt() > 0, "{defect:?}: {broken:?}");
     }
 }

@@ -13,7 +13,7 @@ use keyway_certificates::{
     AuthorityName, CaId, CertificateAuthority, CertificateOrder, CertificateRevocation, CreateCa, IntentId,
     JsonObject, OpenContext, OrderId, OrderMetadata, OrderOutcome, Owner, Pem, PluginMeta, RevocationReason,
 };
-use keyway_core::{Clock, PluginMetadata, Resources, SystemClock, Timestamp};
+use keyway_core::{Clock, PluginMetadata, Resources, SystemClock};
 use keyway_host::Host;
 use keyway_host::orders::{Authority, End, NewOrder, Phase};
 use keyway_local_ca::LocalCa;
@@ -33,6 +33,7 @@ use x509_cert::ext::pkix::{CrlNumber, CrlReason};
 
 use super::BenchError;
 use super::order_parts::Parts;
+use crate::hands::Hands;
 use crate::measure::{Clock as Measured, Compared, interleave};
 use crate::peers::recording::{Changes, Recording};
 use crate::row::{Row, Target};
@@ -41,16 +42,6 @@ const CALLS: u32 = 20;
 const ROUNDS: usize = 41;
 const REVOKED: usize = 100_000;
 const HOST: &str = "www.example.org";
-
-/// A clock that the measurement sets.
-#[derive(Debug)]
-struct Hands(AtomicU64);
-
-impl Clock for Hands {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_milliseconds(self.0.load(Ordering::Relaxed))
-    }
-}
 
 fn context(
     storage: Arc<dyn Storage>,
@@ -339,9 +330,8 @@ fn order(area: &'static str, signer: Signer) -> Result<Vec<Row>, BenchError> {
 
 /// Measures the signing of a list of 100,000 revocations, against encoding and signing the same list.
 fn revocation_list(area: &'static str) -> Result<Row, BenchError> {
-    const START: u64 = 1_800_000_000_000;
     const YEARS_30: Duration = Duration::from_secs(30 * 365 * 86_400);
-    let clock = Arc::new(Hands(AtomicU64::new(START)));
+    let clock = Arc::new(Hands::default());
     let ca =
         LocalCa::new(&context(Arc::new(Memory::new()), Arc::clone(&clock) as _, serde_json::json!({}))?)?;
     let (key, pkcs8) = PrivateKey::generate(KeyType::EcdsaP256)?;
@@ -373,7 +363,7 @@ fn revocation_list(area: &'static str) -> Result<Row, BenchError> {
     }
     let base = CaId::new("base")?;
     let sign = || {
-        clock.0.fetch_add(4 * 86_400_000, Ordering::Relaxed);
+        clock.advance(Duration::from_secs(4 * 86_400));
         block_on(ca.revocation_list(&base)).expect("a list")
     };
     let ours = CertificateList::<x509_cert::certificate::Rfc5280>::from_der(&sign().der)?;

@@ -1,13 +1,13 @@
 //! The data that a plugin keeps with an order.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use keyway_core::Wiped;
-use keyway_core::json::{BoundedObject, ObjectLimit, object_to_ascii};
+use keyway_core::json::SharedObject;
 
-use crate::{CertificateError, Json, JsonObject, SecretText};
+use crate::{CertificateError, JsonObject};
 
 /// The metadata that a plugin keeps with an order: a handle to a JSON object (seed, `plugin_meta`).
 ///
@@ -40,13 +40,11 @@ use crate::{CertificateError, Json, JsonObject, SecretText};
 pub struct PluginMeta(Arc<Shared>);
 
 struct Shared {
-    values: Mutex<Values>,
+    values: SharedObject<{ PluginMeta::MAX_BYTES }>,
     /// Locked while a checkpoint is saved, so that older values never replace newer ones.
     saving: async_lock::Mutex<()>,
     checkpoint: Arc<dyn Checkpoint>,
 }
-
-type Values = BoundedObject<{ PluginMeta::MAX_BYTES }>;
 
 /// The storage behind the checkpoints of one order. The host implements it.
 #[async_trait]
@@ -74,48 +72,12 @@ impl PluginMeta {
     /// The largest size in bytes, as JSON in ASCII.
     pub const MAX_BYTES: usize = 128 << 10;
     /// The deepest nesting of arrays and objects, the outermost object included.
-    pub const MAX_DEPTH: usize = Values::MAX_DEPTH;
+    pub const MAX_DEPTH: usize = SharedObject::<{ Self::MAX_BYTES }>::MAX_DEPTH;
 
     /// Creates a handle to the stored values of an order.
     pub fn new(values: JsonObject, checkpoint: Arc<dyn Checkpoint>) -> Self {
-        let values = Mutex::new(Values::new(values));
+        let values = SharedObject::new(values);
         Self(Arc::new(Shared { values, saving: async_lock::Mutex::new(()), checkpoint }))
-    }
-
-    /// Returns the value of an entry, or `None` if there is no such entry.
-    pub fn get(&self, name: &str) -> Option<Json> {
-        self.values().values().get(name).cloned()
-    }
-
-    /// Returns the value of an entry, or `None` if there is no such entry or its value is not a text.
-    pub fn text(&self, name: &str) -> Option<SecretText> {
-        match self.get(name)? {
-            Json::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Sets an entry, and replaces an earlier one.
-    ///
-    /// # Errors
-    /// [`ObjectLimit`] when the values would be too large or nest too deep. Nothing is changed then.
-    pub fn set(&self, name: impl Into<String>, value: impl Into<Json>) -> Result<(), ObjectLimit> {
-        self.values().set(name, value)
-    }
-
-    /// Removes an entry, and returns its value if there was one.
-    pub fn remove(&self, name: &str) -> Option<Json> {
-        self.values().remove(name)
-    }
-
-    /// Returns all values as they are now.
-    pub fn snapshot(&self) -> JsonObject {
-        self.values().values().clone()
-    }
-
-    /// Writes the current values as one JSON object in ASCII.
-    pub fn to_ascii(&self) -> Wiped<String> {
-        object_to_ascii(self.values().values())
     }
 
     /// Stores the current values. They are durable when this method returns.
@@ -133,15 +95,20 @@ impl PluginMeta {
         let values = self.snapshot();
         self.0.checkpoint.save(&values).await
     }
+}
 
-    fn values(&self) -> MutexGuard<'_, Values> {
-        self.0.values.lock().unwrap_or_else(PoisonError::into_inner)
+/// Gives access to the values.
+impl Deref for PluginMeta {
+    type Target = SharedObject<{ Self::MAX_BYTES }>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0.values
     }
 }
 
 impl fmt::Debug for PluginMeta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.values().fmt(f)
+        self.0.values.fmt(f)
     }
 }
 

@@ -242,6 +242,7 @@ pub use register::SecretStores;
 pub use rotation::{Progress, RotationListener};
 pub use secret::{
     MAX_DESCRIPTION_BYTES, NewSecret, Secret, SecretChange, SecretHeader, SecretRevision, SecretVersion,
+    check_description,
 };
 
 pub use async_trait::async_trait;

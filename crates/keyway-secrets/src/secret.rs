@@ -158,6 +158,19 @@ pub struct NewSecret {
 /// The maximum length of a description, in bytes.
 pub const MAX_DESCRIPTION_BYTES: usize = 4096;
 
+/// Checks the length of a description, for plugins.
+///
+/// # Errors
+/// [`StoreError::TooLarge`] if the description has more than [`MAX_DESCRIPTION_BYTES`].
+pub fn check_description(description: Option<&str>) -> Result<(), StoreError> {
+    match description.map_or(0, str::len) {
+        bytes if bytes > MAX_DESCRIPTION_BYTES => {
+            Err(StoreError::TooLarge { what: "the description", bytes, limit: MAX_DESCRIPTION_BYTES })
+        }
+        _ => Ok(()),
+    }
+}
+
 impl NewSecret {
     /// Makes a new secret with this value, without a description.
     pub fn new(address: SecretAddress, value: SecretValue) -> Self {

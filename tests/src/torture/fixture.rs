@@ -5,6 +5,7 @@ use std::process::Command;
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -121,6 +122,13 @@ pub(super) fn runtime() -> Result<Runtime, TortureError> {
     let builder = &mut tokio::runtime::Builder::new_multi_thread();
     let made = builder.worker_threads(2).enable_time().build();
     made.map_err(|source| TortureError::System { action: "start a runtime", source })
+}
+
+/// Runs a process that works or checks, by its plan.
+pub(super) fn child<P: DeserializeOwned>(plan: &str, run: impl AsyncFnOnce(P)) -> Result<(), TortureError> {
+    let plan = serde_json::from_str(plan)?;
+    runtime()?.block_on(run(plan));
+    Ok(())
 }
 
 impl Fixture {

@@ -77,8 +77,10 @@ pub(super) async fn reported(work: impl Future<Output = Result<(), String>>) {
     }
 }
 
-/// Prints all findings of a check, and whether the check was completed.
-pub(super) fn say_all(mut lines: Vec<Line>, ended: Result<(), String>) {
+/// Checks, and prints all findings and whether the check was completed.
+pub(super) async fn report_check(check: impl AsyncFnOnce(&mut Vec<Line>) -> Result<(), String>) {
+    let mut lines = Vec::new();
+    let ended = check(&mut lines).await;
     lines.push(ended.map_or_else(Line::Corrupt, |()| Line::Complete));
     lines.iter().for_each(say);
 }

@@ -114,8 +114,16 @@ impl Report {
     pub fn doubled(&self) -> usize {
         self.findings.iter().filter(|finding| matches!(finding, Finding::Doubled(_))).count()
     }
+
     /// Returns the number of targets that do not accept the key that the store has for them.
     pub fn locked_out(&self) -> usize {
         self.findings.iter().filter(|finding| matches!(finding, Finding::LockedOut(_))).count()
+    }
+
+    /// Removes the folders that were kept, because a defect broke them on purpose.
+    pub fn remove_kept(&self) {
+        for folder in &self.kept {
+            let _ = std::fs::remove_dir_all(folder);
+        }
     }
 }

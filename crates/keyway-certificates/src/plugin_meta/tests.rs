@@ -1,7 +1,6 @@
 //! Tests of the data that a plugin keeps with an order.
 
 use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
@@ -9,6 +8,7 @@ use pollster::block_on;
 use proptest::prelude::*;
 
 use super::*;
+use crate::{Json, ObjectLimit};
 
 /// Keeps the values of every save. Each save waits before it takes effect, as on a slow disk.
 #[derive(Debug, Default)]
@@ -47,20 +47,6 @@ async fn once_pending() {
 
 fn on(disk: &Arc<Disk>) -> PluginMeta {
     PluginMeta::new(JsonObject::new(), disk.clone())
-}
-
-#[test]
-fn a_set_value_survives_a_panic() {
-    let meta = on(&Arc::default());
-    let plugins = meta.clone();
-    let panicked = catch_unwind(AssertUnwindSafe(|| {
-        plugins.set("request_id", "ca-7").unwrap();
-        let _lock = plugins.values();
-        panic!("a bug of the plugin");
-    }));
-    assert!(panicked.is_err());
-    assert_eq!(meta.text("request_id").unwrap().expose(), "ca-7");
-    meta.set("more", true).unwrap();
 }
 
 #[test]
@@ -214,9 +200,6 @@ proptest! {
         for name in ["a", "b", "c", "d", "\u{e9}\""] {
             prop_assert_eq!(meta.get(name), expected.get(name).cloned());
             prop_assert_eq!(meta.text(name).is_some(), expected.contains_key(name));
-        }
-        if !expected.is_empty() {
-            prop_assert_eq!(meta.to_ascii().len(), meta.values().bytes());
         }
         // Each checkpoint that returned has stored the values that the plugin had at that moment.
         let checkpoints = steps[..done].iter().enumerate().filter(|(_, step)| matches!(step, Step::Checkpoint));

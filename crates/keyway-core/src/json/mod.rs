@@ -8,6 +8,7 @@ mod entries;
 mod error;
 mod plain;
 mod read;
+mod shared;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -24,6 +25,7 @@ pub use bounded::{
 pub use entries::{Entries, Text, Value};
 pub use error::{JsonError, JsonFault};
 pub use read::{Duplicates, Reader, Trailing};
+pub use shared::SharedObject;
 pub use write::Writer;
 
 /// The named values of a JSON object, ordered by the bytes of their names.

@@ -12,7 +12,7 @@ use super::stored_key::StoredKeyError;
 use super::validation::RequestError;
 use super::workflow::OrderWorkflow;
 use crate::records::RecordError;
-use crate::work::{Failed, FailedBecause};
+use crate::work::Failed;
 
 /// The error for an order that was not accepted or not changed.
 ///
@@ -72,13 +72,8 @@ pub enum OrdersError {
 }
 
 impl From<Failed<OrderWorkflow>> for OrdersError {
-    fn from(Failed { because, failures, .. }: Failed<OrderWorkflow>) -> Self {
-        match because {
-            FailedBecause::Refused { error, .. } => Self::Refused(error),
-            FailedBecause::LimitReached(_) => Self::Refused(TransitionError::Exists),
-            // The failure of the plugin is reported, because it is more useful than the error of storing the step.
-            FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
-        }
+    fn from(failed: Failed<OrderWorkflow>) -> Self {
+        failed.into_failure(TransitionError::Exists)
     }
 }
 

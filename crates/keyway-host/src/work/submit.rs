@@ -52,6 +52,24 @@ pub(crate) enum FailedBecause<W: Workflow> {
     Storage(RecordError),
 }
 
+#[cfg(feature = "certificates")]
+impl<W: Workflow> Failed<W> {
+    /// Returns the error for the caller. `limit` is the error of a record that is over a limit.
+    ///
+    /// If a step cannot be stored after the plugin failed, the caller gets the plugin's failure, because it tells more
+    /// than the failure to store the step.
+    pub(crate) fn into_failure(self, limit: W::TransitionError) -> W::Failure
+    where
+        W::Failure: From<W::TransitionError> + From<RecordError>,
+    {
+        match self.because {
+            FailedBecause::Refused { error, .. } => error.into(),
+            FailedBecause::LimitReached(_) => limit.into(),
+            FailedBecause::Storage(error) => self.failures.into_iter().next().unwrap_or_else(|| error.into()),
+        }
+    }
+}
+
 /// The progress of one caller in the loop.
 struct Course<'a, W: Workflow> {
     worker: &'a Worker<W>,

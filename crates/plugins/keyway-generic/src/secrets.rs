@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use keyway_core::SecretValue;
 use keyway_secrets::{
-    Cursor, EnvironmentFilter, ListQuery, ListedSecret, MAX_DESCRIPTION_BYTES, NewSecret, NewValue, Secret,
-    SecretAddress, SecretChange, SecretHeader, SecretPage, SecretRevision, StoreError,
+    Cursor, EnvironmentFilter, ListQuery, ListedSecret, NewSecret, NewValue, Secret, SecretAddress,
+    SecretChange, SecretHeader, SecretPage, SecretRevision, StoreError, check_description,
 };
 use keyway_storage::{Batch, Entry, Expectation, KeyRange};
 
@@ -315,15 +315,6 @@ fn open_listed(
         sealed.open(keys).map(|(record, value)| (record, Some(value)))
     } else {
         sealed.open_header(keys).map(|record| (record, None))
-    }
-}
-
-fn check_description(description: Option<&str>) -> Result<(), StoreError> {
-    match description.map_or(0, str::len) {
-        bytes if bytes > MAX_DESCRIPTION_BYTES => {
-            Err(StoreError::TooLarge { what: "the description", bytes, limit: MAX_DESCRIPTION_BYTES })
-        }
-        _ => Ok(()),
     }
 }
 

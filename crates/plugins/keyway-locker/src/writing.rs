@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use keyway_core::{MediaKind, SecretValue};
 use keyway_secrets::{
-    MAX_DESCRIPTION_BYTES, NewSecret, NewValue, SecretAddress, SecretChange, SecretHeader, StoreError,
+    NewSecret, NewValue, SecretAddress, SecretChange, SecretHeader, StoreError, check_description,
 };
 
 use crate::items::Items;
@@ -45,15 +45,6 @@ fn check_value(value: &NewValue) -> Result<(), StoreError> {
             Err(StoreError::TooLarge { what: "the value", bytes, limit: MAX_VALUE_BYTES })
         }
         Some(_) => Ok(()),
-    }
-}
-
-fn check_description(description: Option<&str>) -> Result<(), StoreError> {
-    match description.map_or(0, str::len) {
-        bytes if bytes > MAX_DESCRIPTION_BYTES => {
-            Err(StoreError::TooLarge { what: "the description", bytes, limit: MAX_DESCRIPTION_BYTES })
-        }
-        _ => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ use super::host::{Host, owner, storage, store_name};
 use super::plan::{HOSTS, Kind, Plan};
 use super::worker::{CELL, CERTIFICATE};
 use crate::torture::clock::JumpingClock;
-use crate::torture::hosting::{reported, say_all};
+use crate::torture::hosting::{report_check, reported};
 use crate::torture::line::{Line, State};
 
 /// The number of attempts to settle everything.
@@ -32,9 +32,7 @@ pub(super) async fn recover(plan: &Plan) {
 
 /// Settles everything, and reports the state.
 pub(super) async fn run(plan: &Plan) {
-    let mut lines = Vec::new();
-    let ended = look(plan, &mut lines).await;
-    say_all(lines, ended);
+    report_check(async |lines| look(plan, lines).await).await;
 }
 
 async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {

@@ -14,7 +14,7 @@ use super::rotating;
 use super::vaults::{VAULTS, VaultTerms};
 use super::worker::THERE;
 use crate::torture::clock::JumpingClock;
-use crate::torture::hosting::{reported, say_all};
+use crate::torture::hosting::{report_check, reported};
 use crate::torture::line::{Line, State};
 
 /// The number of attempts to settle everything.
@@ -27,9 +27,7 @@ pub(super) async fn recover(plan: &Plan) {
 
 /// Settles everything, and reports the state.
 pub(super) async fn run(plan: &Plan) {
-    let mut lines = Vec::new();
-    let ended = look(plan, &mut lines).await;
-    say_all(lines, ended);
+    report_check(async |lines| look(plan, lines).await).await;
 }
 
 async fn look(plan: &Plan, lines: &mut Vec<Line>) -> Result<(), String> {

@@ -29,20 +29,16 @@ pub use parent::run;
 pub use plan::Plan;
 
 use super::TortureError;
-use super::fixture::{Role, runtime};
+use super::fixture::{self, Role};
 
 /// Runs a process that [`run`] started: `plan` is its last argument.
 ///
 /// # Errors
 /// When the plan cannot be read, or no runtime starts.
 pub fn child(plan: &str) -> Result<(), TortureError> {
-    let plan: Plan = serde_json::from_str(plan)?;
-    runtime()?.block_on(async {
-        match plan.role {
-            Role::Write => worker::run(plan).await,
-            Role::Recover => check::recover(&plan).await,
-            Role::Check => check::run(&plan).await,
-        }
-    });
-    Ok(())
+    fixture::child(plan, async |plan: Plan| match plan.role {
+        Role::Write => worker::run(plan).await,
+        Role::Recover => check::recover(&plan).await,
+        Role::Check => check::run(&plan).await,
+    })
 }

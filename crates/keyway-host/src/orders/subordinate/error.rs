@@ -7,7 +7,7 @@ use super::super::ca_owners::CaRefusal;
 use super::machine::TransitionError;
 use super::workflow::SubordinateWorkflow;
 use crate::records::RecordError;
-use crate::work::{Failed, FailedBecause};
+use crate::work::Failed;
 
 /// Explains why a subordinate authority was not created, or not deleted.
 #[derive(Debug, thiserror::Error)]
@@ -45,14 +45,8 @@ pub enum SubordinateError {
 }
 
 impl From<Failed<SubordinateWorkflow>> for SubordinateError {
-    fn from(Failed { because, failures, .. }: Failed<SubordinateWorkflow>) -> Self {
-        match because {
-            FailedBecause::Refused { error, .. } => Self::Refused(error),
-            FailedBecause::LimitReached(_) => Self::Refused(TransitionError::Exists),
-            // If a step cannot be stored after the plugin failed, the caller gets the plugin's failure, because it
-            // tells more than the failure to store the step.
-            FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
-        }
+    fn from(failed: Failed<SubordinateWorkflow>) -> Self {
+        failed.into_failure(TransitionError::Exists)
     }
 }
 
