@@ -13,8 +13,9 @@ use super::verifying::VerifiedAccount;
 
 /// Receives a report of each transition of a session.
 ///
-/// The host calls the audit after a transition is stored. The audit should be quick, because the caller of the session
-/// waits for it. A panic of the audit is caught. A closure can be the audit:
+/// The host calls the audit after a transition is stored, and keeps no log of its own: the audit writes the reports to
+/// the log that the operator reads. It should be quick, because the caller of the session waits for it. A panic of the
+/// audit is caught. A closure can be the audit:
 ///
 /// ```
 /// use keyway_host::sessions::{SessionAudit, Transition};

@@ -9,7 +9,7 @@ use super::machine::TransitionError;
 use super::vault::VaultFault;
 use super::workflow::SessionWorkflow;
 use crate::records::RecordError;
-use crate::work::{Failed, FailedBecause};
+use crate::work::Failed;
 
 /// Explains why a session got no credentials, or which call is tried again.
 ///
@@ -110,15 +110,9 @@ impl SessionsError {
 }
 
 impl From<Failed<SessionWorkflow>> for SessionsError {
-    fn from(Failed { because, failures, .. }: Failed<SessionWorkflow>) -> Self {
-        match because {
-            FailedBecause::Refused { error, .. } => Self::Refused(error),
-            // A session's record is not counted, so this does not happen.
-            FailedBecause::LimitReached(_) => Self::Refused(TransitionError::TooMany),
-            // If a step cannot be stored after the plugin failed, the caller gets the plugin's failure, because it
-            // tells more than the failure to store the step.
-            FailedBecause::Storage(error) => failures.into_iter().next().unwrap_or(Self::Record(error)),
-        }
+    fn from(failed: Failed<SessionWorkflow>) -> Self {
+        // A session's record is not counted, so it meets no limit.
+        failed.into_failure(TransitionError::TooMany)
     }
 }
 

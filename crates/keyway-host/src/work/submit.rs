@@ -52,7 +52,7 @@ pub(crate) enum FailedBecause<W: Workflow> {
     Storage(RecordError),
 }
 
-#[cfg(feature = "certificates")]
+#[cfg(any(feature = "certificates", feature = "credentials"))]
 impl<W: Workflow> Failed<W> {
     /// Returns the error for the caller. `limit` is the error of a record that is over a limit.
     ///
