@@ -27,7 +27,7 @@ use super::part::Part;
 use super::record::SessionAtStore;
 use super::refusals::Refusals;
 use super::search::{Attempt, Search};
-use super::state::{CheckOut, Data, FetchStage, OpenFetch};
+use super::state::{Data, FetchStage, OpenFetch};
 use super::together::together;
 use super::vault::RunningVault;
 use super::workflow::SessionWorkflow;
@@ -176,8 +176,10 @@ impl Session {
                     FetchOutcome::Busy(busy) => Some((attempt.candidate.clone(), busy.clone())),
                     _ => None,
                 });
-                // A session does not wait for itself.
-                match first.filter(|(candidate, _)| !part.holds(candidate)) {
+                // A session does not wait for itself. But the account of a one-time code may be busy until the next code,
+                // and the session often holds it for the password (decision H217).
+                let is_code = C::KIND == CredentialKind::TotpCodes;
+                match first.filter(|(candidate, _)| is_code || !part.holds(candidate)) {
                     Some(first) => {
                         inner.wait(part, &fetch, first).await?.unwrap_or(Answer::Nothing(attempts))
                     }
@@ -204,9 +206,9 @@ impl Session {
             return Err(TransitionError::Ended.into());
         }
         let protocol = self.inner.connection.protocol.as_deref();
-        let what = |vault: &RunningVault, read| {
+        let what = |vault: &RunningVault, part: &Part| {
             let trigger = vault.rules.triggers.of(protocol);
-            What::AuthenticationCompleted { trigger, read }
+            What::AuthenticationCompleted { trigger, read: part.read.clone() }
         };
         self.inner.tell(&mut progress, what).await
     }
@@ -238,8 +240,12 @@ impl Session {
         let _under_way = self.inner.ending.announce();
         let mut progress = self.inner.progress.lock().await;
         progress.has_ended = true;
-        let recovers = !self.inner.is_detached;
-        self.inner.tell(&mut progress, |_, read| What::End { read, recovers }).await
+        // A resumed session is ended by a restart only if its record says so, whatever this handle is.
+        let what = |_: &RunningVault, part: &Part| What::End {
+            read: part.read.clone(),
+            recovers: part.at.host.is_some(),
+        };
+        self.inner.tell(&mut progress, what).await
     }
 }
 
@@ -416,14 +422,14 @@ impl Inner {
     async fn tell(
         &self,
         progress: &mut Progress,
-        what: impl Fn(&RunningVault, Vec<CheckOut>) -> What + Sync,
+        what: impl Fn(&RunningVault, &Part) -> What + Sync,
     ) -> Result<Settled, SessionsError> {
         let (has_ended, what) = (progress.has_ended, &what);
         let parts: Vec<_> = progress.parts.values_mut().filter(|part| !part.has_ended).collect();
         // A store that hangs must not delay what the others are told.
         let told = together(parts, |part| async move {
             let vault = self.sessions.vault(&part.at.store)?;
-            let what = what(&vault, part.read.clone());
+            let what = what(&vault, part);
             let takes_read = !matches!(what, What::AuthenticationFailed);
             match part.submit(&self.sessions, what).await {
                 Ok((_, failures)) => {

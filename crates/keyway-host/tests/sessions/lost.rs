@@ -152,6 +152,31 @@ async fn a_detached_session_goes_on_after_a_restart() {
     assert!(world.leases(&joe, None, 9).await.unwrap().leases.is_empty());
 }
 
+/// Tests that the end of a detached session is stored before the store hears of it, also if a handle that is not detached
+/// ends the session.
+#[tokio::test]
+async fn the_end_of_a_detached_session_is_stored_first_whatever_its_handle_is() {
+    for is_detached in [true, false] {
+        let (clock, storage, keys) = (Arc::default(), memory(), ring());
+        let store = store(&clock);
+        let start = async |storage: &_| {
+            World::start(builder(storage, &keys, &clock).vault(vault(&store)), &clock).await
+        };
+        let world = start(&storage).await;
+        let session = world.begin(NewSession::new(connection("s")).detached(true)).unwrap();
+        found(&session).await;
+        session.authentication_completed().await.unwrap();
+        assert_eq!(store.held().len(), 0);
+        drop((session, world));
+        let world = start(&dying(&storage, 0, false, false)).await;
+        let new = NewSession::new(connection("s")).detached(is_detached);
+        let session = world.resume(new).await.unwrap().expect("it has a record");
+        session.end().await.unwrap_err();
+        assert_eq!(store.count(StoreCall::SessionEnded), 0, "{is_detached}");
+        std::mem::forget(session);
+    }
+}
+
 #[tokio::test]
 async fn a_vault_that_is_gone_does_not_keep_the_others_from_being_told() {
     let (clock, storage, keys) = (Arc::default(), memory(), ring());

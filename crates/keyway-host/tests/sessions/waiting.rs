@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use keyway_conformance::credentials::StoreCall;
-use keyway_credentials::{Account, Busy, CheckInTrigger, CheckInTriggers, FetchOutcome, Passwords};
+use keyway_conformance::credentials::{NoCredentials, Step, StoreCall};
+use keyway_credentials::{
+    Account, Busy, CheckInTrigger, CheckInTriggers, FetchOutcome, Passwords, TotpCodes,
+};
 use keyway_host::sessions::{FetchRequest, Fetched};
 
 use crate::odd::*;
@@ -17,6 +19,24 @@ use crate::world::*;
 
 fn waiting(wait: Duration) -> FetchRequest {
     FetchRequest::new().with_busy_wait(wait)
+}
+
+/// Tests that a session waits for the next one-time code of an account whose password it holds.
+#[tokio::test]
+async fn a_session_waits_for_a_code_of_its_own_account() {
+    let clock = Arc::default();
+    let store = store(&clock);
+    let world = start(vault(&store), &clock).await;
+    let session = world.session("s");
+    found(&session).await;
+    let busy = || Step::outcome(NoCredentials::Busy(Busy::new()));
+    // Each fetch asks for two candidates.
+    store.script(StoreCall::TotpCodes, [busy(), busy(), busy(), busy()]);
+    let code = session.fetch::<TotpCodes>(&hall(), waiting(Duration::ZERO)).await.unwrap();
+    assert!(code.found().is_none(), "it does not wait if it is told not to");
+    let code = session.fetch::<TotpCodes>(&hall(), waiting(Duration::from_secs(20))).await.unwrap();
+    code.found().expect("the next code");
+    session.end().await.unwrap();
 }
 
 #[tokio::test]
