@@ -34,14 +34,14 @@ Usage: cargo xtask TASK [OPTIONS]
 Tasks:
   test                        every test: unit, integration and documentation tests, and the example host
       --require-services      fail when a real program that a test needs is missing
-      --install-services      install Debian packages and Python packages first; what cannot be had is skipped
+      --install-services      install Debian packages and Python packages first; unavailable ones are skipped
   services                    install the real programs that some tests run against
   bench [AREA]                measure, and print each figure beside its target and its peer
       --json FILE             write the rows as JSON too
       --list                  print the areas
   arrows                      check the arrows in ARCHITECTURE.md against what cargo reports, and the rooms of keyway-host
-  deny                        check what is depended on against deny.toml (installs cargo-deny)
-  features                    check what packages bring when some of their features are left out
+  deny                        check the dependencies against deny.toml (installs cargo-deny)
+  features                    check the dependencies of packages without some of their features
   conformance                 run the conformance suites over everything that is linked (--help says more)
       --mutants               prove the suites with plugins that are broken on purpose
   new secret-store NAME       make the crate of a new plugin that passes its suite
@@ -49,14 +49,14 @@ Tasks:
   new certificate-plugin NAME, new credential-store NAME
                               the same of the other kinds
       --path DIR              where (default: crates/plugins)
-  replay FILE...              replay golden vectors: what upstream systems were observed to do
-      --update                the repository's, and write down how many each decision overrules
+  replay FILE...              replay golden vectors: the recorded behaviour of upstream systems
+      --update                replay the repository's, and write how many each decision overrules
   rules                       write docs/rules.md
   fuzz [TARGET]               run the fuzz targets for a short time (installs cargo-fuzz)
       --seconds N             how long each target runs (default 5)
   instructions                count the instructions of the hot paths against the baseline (needs valgrind)
       --update                make a new baseline
-  torture AREA                kill processes that write, and check what is left; of secrets and grants, also cut the power (--help says more)
+  torture AREA                kill processes that write, and check the rest; for secrets and grants, also simulate power loss (--help says more)
       --kills N               how many are killed (default 200)
       --seed S                the seed of all choices (default 1)
   miri                        the parser and the registry under miri (needs nightly and miri)

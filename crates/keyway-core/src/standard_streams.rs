@@ -4,13 +4,13 @@ use std::io::{self, Write as _};
 
 use crate::Wiped;
 
-/// Reads standard input to its end, or until `most` bytes are read, as [`Wiped::read_to_end`] does. Blocks as long.
+/// Reads standard input to its end, or until `most` bytes are read, as [`Wiped::read_to_end`] does. Blocks until then.
 ///
-/// On Unix, [`io::stdin`] is passed by, because its buffer stays unwiped until the process ends. Bytes that it already
+/// On Unix, it bypasses [`io::stdin`], whose buffer stays unwiped until the process ends. Bytes that it already
 /// holds are not returned, so the program must read its input with this function alone.
 ///
 /// # Errors
-/// The system's. What was read until then is wiped.
+/// The system's. The bytes that were read are wiped.
 pub fn read_standard_input(most: usize) -> io::Result<Wiped<Vec<u8>>> {
     #[cfg(unix)]
     let source = {
@@ -22,7 +22,7 @@ pub fn read_standard_input(most: usize) -> io::Result<Wiped<Vec<u8>>> {
     Wiped::read_to_end(source, most)
 }
 
-/// Writes to standard output. On Unix, the buffer of [`io::stdout`] is passed by, for the same reason as in
+/// Writes to standard output. On Unix, it bypasses the buffer of [`io::stdout`], for the same reason as
 /// [`read_standard_input`]. Blocks until the reader has taken the bytes.
 ///
 /// # Errors

@@ -63,7 +63,7 @@ impl Wiped<Vec<u8>> {
     /// more than the limit. Every buffer that becomes too small is wiped. Blocks for as long as the source does.
     ///
     /// # Errors
-    /// The error of the source. What was read until then is wiped.
+    /// The error of the source. The bytes that were read are wiped.
     pub fn read_to_end(mut source: impl Read, most: usize) -> io::Result<Self> {
         // The buffer is wiped whole, and each page of it that is touched for the first time costs some microseconds.
         const ROOM: usize = 4 * 1024;

@@ -62,10 +62,9 @@
 //! leaves an empty `.keyway-new-*`, which can be removed.
 //!
 //! Some file systems cannot give a folder a name without replacing another folder (NFS), and some cannot do so for a
-//! file either (those of FUSE without second names). There the lock or the folder has its name first. If a process that
-//! may give files away is killed in between, the lock or the folder stays with the user of that process, and the owner
-//! of the folder cannot use it. So does a lock that the process failed to give away. Remove it, or give it to the owner
-//! (H347).
+//! file either (those of FUSE without second names). There the lock or the folder is named before its owner is set. If
+//! the process is killed in between, or fails to set the owner, the lock or the folder belongs to the user of the
+//! process, and the owner of the folder above cannot use it. Remove it, or give it to that owner (H347).
 //!
 //! A process that is not root cannot give files to groups that it is not in. If the group cannot be kept, the file is
 //! written without the permissions of the group. All other users then keep only those permissions that the group had

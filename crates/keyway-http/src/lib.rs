@@ -1,5 +1,5 @@
 //! The common parts of plugins for services over HTTPS: a rule for addresses, root certificates, the headers
-//! `Retry-After` and `Date`, limits of the time, and a check whether a failed request may have reached its service.
+//! `Retry-After` and `Date`, time limits, and a test whether a failed request may have reached its service.
 //!
 //! ```
 //! assert!(keyway_http::is_protected("https://api.example.org/v1"));

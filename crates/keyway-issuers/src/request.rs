@@ -126,7 +126,7 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Creates the order to destroy the credential to which `state` refers.
+    /// Creates a revocation of the credential to which `state` refers.
     pub const fn new(context: Context, state: CredentialRef) -> Self {
         Self { context, state }
     }

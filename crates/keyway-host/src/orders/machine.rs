@@ -315,8 +315,8 @@ fn wake(
 
 /// Commands a call of the plugin. A finished order stays finished: the call revokes a certificate, or cancels an order
 /// that failed. Such a call counts as a failure until it is answered, so a call that kills its worker every time is not
-/// repeated at once and for ever. During the last call, another attempt is still scheduled: an order without one could
-/// be deleted before the answer comes, and a lost worker would end what is left to do.
+/// repeated at once and forever. Even for the last call, one more attempt is scheduled. Otherwise the order could be
+/// deleted before the answer comes, and the loss of the worker would end the pending work.
 pub(super) fn ask(limits: &Limits, state: &OrderState, action: Action, now: Timestamp) -> Step {
     let mut next = OrderState { checkpointed: false, ..state.clone() };
     if matches!(state.phase, Phase::Finished(_)) {

@@ -61,7 +61,7 @@
 //! assert_eq!(found.credentials.iter().map(Password::expose).collect::<Vec<_>>(), ["correct horse"]);
 //! assert_eq!(found.candidate.asset.as_str(), "web1");
 //!
-//! // An operator sees who holds what.
+//! // Lists the leases of an account, for an operator.
 //! let root = LeaseQuery::Account(Account::new("root")?);
 //! let open = host.sessions().leases(&root, None, 10).await?.leases;
 //! assert_eq!((open[0].session.as_str(), Some(&open[0].lease)), ("session-1", found.lease.as_ref()));
@@ -78,7 +78,7 @@
 //! a crash, renews leases, returns leases that are about to end, and repeats failed calls. Without it, the host does
 //! nothing but carry out the callers' own calls.
 //!
-//! # The way of a fetch
+//! # The steps of a fetch
 //!
 //! 1. The host checks what it [demands](Vault::demand_ticket), and the [locks](Sessions::lock).
 //! 2. It makes the list of candidates: by its rules, and by the store's own generators where the rules name them

@@ -1,4 +1,4 @@
-//! Holds the progress of a session at one store.
+//! Holds the progress of a session at one store: its record, and what the handle knows beside the record.
 
 use keyway_credentials::{Candidate, CredentialStoreName, MAX_CHECK_OUTS};
 

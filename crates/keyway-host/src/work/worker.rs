@@ -160,7 +160,7 @@ impl<W: Workflow> Worker<W> {
         ends > now.plus(self.claim_lasts(true).saturating_mul(2))
     }
 
-    /// Tells who works on a record. `own` is the claim that the caller made.
+    /// Tells whether a record is claimed, and by which caller. `own` is the claim that the caller made.
     pub(super) fn standing(&self, entry: &Entry<W>, own: Option<&Claim>, held: bool) -> Standing {
         match (&entry.claim, entry.revision()) {
             (Some(claim), _) if claim.is_same(own) => Standing::Ours,

@@ -8,7 +8,7 @@ use super::worker::{Claimed, Run};
 use crate::plugin::LaneGuard;
 use crate::records::{Entry, Note, RecordError, Recorded};
 
-/// Tells the machine who works on the record.
+/// Tells the machine whether the record is claimed, and by which caller.
 ///
 /// See decision R5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(crate) struct Step<W: Workflow> {
     pub(crate) holder: Option<W::Event>,
     /// Whether the caller gets the plugin's answer when this step is stored.
     pub(crate) hands_out: bool,
-    /// Whether the claim on the record stays as it is, whoever made it.
+    /// Whether the claim on the record stays as it is, also that of another caller.
     pub(crate) keeps_claim: bool,
     /// Whether the [note](Workflow::note) of the event is stored in the same batch.
     pub(crate) notes: bool,

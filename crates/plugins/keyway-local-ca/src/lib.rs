@@ -48,7 +48,7 @@
 //! let expected = Expected::from_request(&request);
 //! let now = SystemClock.now();
 //! check_issued(issued.certificate.as_str(), Some(root.as_str()), &expected, now)?;
-//! // The same order has the same certificate, whoever asks, and when.
+//! // A repeated call returns the same certificate.
 //! assert_eq!(authority.issue(&order).await?, issued.clone().into());
 //!
 //! // The host that publishes revocation lists opens the authority by its type.

@@ -56,7 +56,7 @@
 //!     .with_resources(lent);
 //! let store = plugin.open(&context)?;
 //!
-//! // A session gets the password, and nobody else does meanwhile. An engine does this for a host.
+//! // Checks the password out to one session exclusively. In a host, an engine does this.
 //! let session = SessionContext::new(Connection::new(SessionId::new("session-1")?));
 //! let intent = IntentId::new("fetch-1").unwrap();
 //! let fetch = Fetch::new(at_web1.clone(), session.clone()).with_intent(intent);
@@ -181,9 +181,9 @@
 //! # Limits
 //!
 //! * If the store and the target fail while a host changes a credential, another host may continue the change when the
-//!   claim of the first host has ended. The order of the first host may then arrive late at the target. It has the same
+//!   claim of the first host has ended. The request of the first host may then arrive late at the target. It has the same
 //!   new credential, so repeating the change does no harm. But a target that does not check the old credential may
-//!   carry out a late order even after the next change; the next verification shows this.
+//!   carry out a late request even after the next change; the next verification shows this.
 //! * An account has one private key and one password. A key is replaced by a key of the configured type.
 //! * A one-time code counts as used when it is handed out, whether or not the target got it.
 //! * A certificate is for `account@asset`, with a key pair of its own that is never stored.
