@@ -50,10 +50,33 @@ impl GrantsError {
                 retry_after: None,
                 source: None,
             },
-            error if error.effect() == Effect::None => {
-                IssuerError::refused(error.user_message(), error.detail())
-            }
-            error => IssuerError::system("make the credential", error),
+            error if error.effect() == Effect::Unknown => IssuerError::system("make the credential", error),
+            // For example locked storage: a refusal would end the caller's attempts.
+            error if error.kind().is_retryable() => IssuerError::Unavailable {
+                what: "the service of the host",
+                retry_after: error.kind().retry_after(),
+                source: Some(error.into()),
+            },
+            error => IssuerError::refused(error.user_message(), error.detail()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_core::ErrorKind;
+
+    use super::*;
+    use crate::records::RecordError;
+
+    /// Tests that a failure that may pass is no refusal, because a refusal ends the caller's attempts.
+    #[test]
+    fn a_failure_that_may_pass_is_reported_as_one() {
+        let wait = Some(std::time::Duration::from_millis(50));
+        let locked = keyway_storage::StorageError::Unavailable { retry_after: wait };
+        let passing = GrantsError::from(RecordError::from(locked)).into_issuer_error();
+        assert_eq!((passing.kind().retry_after(), passing.effect()), (wait, Effect::None), "{passing:?}");
+        let unknown = GrantsError::from(TransitionError::NoGrant).into_issuer_error();
+        assert_eq!(unknown.kind(), ErrorKind::Denied, "{unknown:?}");
     }
 }

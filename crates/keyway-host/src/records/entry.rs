@@ -94,8 +94,10 @@ impl<R: Recorded> Entry<R> {
         self.revision
     }
 
-    /// Marks the entry as nonexistent, after the record was found to be gone.
+    /// Marks the entry as nonexistent, after the record was found to be gone. A record that is made again is sealed
+    /// anew, because the ring may have another first key than when the entry was read.
     pub(crate) fn forget(&mut self) {
+        self.sealed_fixed.clear();
         self.state = None;
         self.claim = None;
         self.revision = None;
